@@ -1,0 +1,89 @@
+# The project's commands; `make` alone lists them. Each first makes what it needs (the virtual environment, the extension,
+# the packages of its extra), and nothing a second time. What is more than a line or two lives in tools/.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help course test lint notebooks student lab clean check check-lint
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+
+# What the extension is made from: if any of it is newer than a stamp, maturin looks again (and cargo decides what to do).
+RUST := Cargo.toml $(wildcard Cargo.lock) pyproject.toml $(shell find src zmq-sys -type f)
+
+# maturin installs into this environment and no other, however the shell that runs make was set up.
+MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV="$(abspath $(VENV))" $(BIN)/maturin
+
+# pyo3 0.30 starts at Python 3.9: for 3.8, the newest of the versions that still know it.
+PYO3_FOR_PYTHON_38 := 0.29.0
+
+# The environment that maturin builds with; with the same one, clippy and maturin do not undo each other's work.
+PYO3_ENV = PYO3_PYTHON="$(abspath $(BIN)/python)" PYO3_BUILD_EXTENSION_MODULE=1 \
+	PYO3_ENVIRONMENT_SIGNATURE="$$($(BIN)/python -c 'import sys; print("cpython-%d.%d-%dbit" % (*sys.version_info[:2], sys.maxsize.bit_length() + 1))')"
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+course: notebooks ## build and install, run the whole lecture, print its table (ONLY="pair queue" runs a part)
+	@$(BIN)/python -m tools.course $(ONLY)
+
+# One profile for all of cargo's work: libzmq and libsodium are compiled once for the extension, the tests and clippy.
+test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes to pytest)
+	cargo test --release
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: check-lint $(STAMPS)/lint ## check format, lints, types and stubs
+	cargo fmt --all --check
+	cargo clippy --release --all-targets -- -D warnings
+	@echo cargo clippy --release --all-targets --features python -- -D warnings
+	@$(PYO3_ENV) cargo clippy --release --all-targets --features python -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml brokerless
+
+notebooks: $(STAMPS)/course ## build the notebooks (.ipynb) from their sources
+	@$(BIN)/python -m tools.notebooks build
+
+student: $(STAMPS)/course ## build the students' notebooks, without solutions, in build/student
+	@$(BIN)/python -m tools.notebooks student
+
+lab: notebooks $(STAMPS)/lab ## open JupyterLab on the notebooks (ARGS="--no-browser" goes to it)
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
+
+# Notebooks beside their sources stay: they may hold a student's work.
+clean: ## remove everything that was built (your notebooks stay)
+	rm -rf build target $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f python/brokerless/_core*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+check:
+	@PYTHON="$(PYTHON)" sh tools/check_programs.sh
+
+check-lint:
+	@PYTHON="$(PYTHON)" sh tools/check_programs.sh lint
+
+$(STAMPS)/venv: | check
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making the virtual environment $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@$(BIN)/python -m pip install --quiet 'maturin>=1.9,<2'
+	@mkdir -p $(STAMPS) && touch $@
+
+# One stamp for each set of extras. The package is installed in place: a change in python/ needs no new installation.
+$(STAMPS)/course: EXTRAS := course
+$(STAMPS)/lab: EXTRAS := course,lab
+$(STAMPS)/test: EXTRAS := course,test
+$(STAMPS)/lint: EXTRAS := course,lint
+$(STAMPS)/course $(STAMPS)/lab $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/venv $(RUST) | check
+	@echo "Building brokerless and installing it with [$(EXTRAS)] (the first build takes a few minutes)"
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 9))'; then \
+		cargo update --quiet pyo3 --precise $(PYO3_FOR_PYTHON_38); \
+	fi
+	@PIP_QUIET=1 $(MATURIN) develop --release --extras $(EXTRAS)
+	@touch $@
+
+# Two of these at once would build and install at once.
+.NOTPARALLEL:

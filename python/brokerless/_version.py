@@ -1,0 +1,24 @@
+"""Which versions meet here: ours, libzmq's, and the pyzmq whose interface this is."""
+
+from __future__ import annotations
+
+from typing import Tuple, Union
+
+from . import _core
+
+__version__: str = _core.__version__
+
+#: The release of pyzmq that names, signatures and behaviour follow.
+_PYZMQ = (27, 3, 0)
+
+
+def zmq_version() -> str:
+    return "{}.{}.{}".format(*_core.zmq_version_info())
+
+
+def pyzmq_version() -> str:
+    return "{}.{}.{}".format(*_PYZMQ)
+
+
+def pyzmq_version_info() -> Tuple[Union[int, float], ...]:
+    return _PYZMQ

@@ -1,0 +1,84 @@
+"""Poller and select: pyzmq's interface to the core's poll over sockets and descriptors."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import _core
+from .constants import POLLERR, POLLIN, POLLOUT
+
+
+class Poller:
+    sockets: List[Tuple[Any, int]]
+
+    def __init__(self) -> None:
+        self.sockets = []
+        self._places: Dict[Any, int] = {}
+
+    def __contains__(self, socket: Any) -> bool:
+        return socket in self._places
+
+    def register(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+        if not flags:
+            if socket in self._places:
+                self.unregister(socket)
+            return
+        if socket in self._places:
+            self.sockets[self._places[socket]] = (socket, flags)
+        else:
+            self._places[socket] = len(self.sockets)
+            self.sockets.append((socket, flags))
+
+    def modify(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+        self.register(socket, flags)
+
+    def unregister(self, socket: Any) -> None:
+        place = self._places.pop(socket)
+        del self.sockets[place]
+        for later, _ in self.sockets[place:]:
+            self._places[later] -= 1
+
+    def poll(self, timeout: Optional[float] = None) -> List[Tuple[Any, int]]:
+        if not self.sockets:
+            # Nothing can happen: pyzmq returns at once, too.
+            return []
+        polled = [(_pollable(socket), int(flags)) for socket, flags in self.sockets]
+        events = _core.poll(polled, timeout)
+        return [
+            (what if isinstance(what, _core.Socket) else number, event)
+            for (what, _), (number, _), event in zip(self.sockets, polled, events)
+            if event
+        ]
+
+
+def _pollable(socket: Any) -> Any:
+    """A socket of ours as it is, anything else as its descriptor."""
+    if isinstance(socket, _core.Socket):
+        return socket
+    if isinstance(socket, int):
+        return socket
+    fileno = getattr(socket, "fileno", None)
+    if callable(fileno):
+        return int(fileno())
+    raise TypeError(f"{socket!r} is neither a zmq.Socket, a file descriptor nor an object with fileno()")
+
+
+def select(
+    rlist: List[Any], wlist: List[Any], xlist: List[Any], timeout: Optional[float] = None
+) -> Tuple[List[Any], List[Any], List[Any]]:
+    wanted: Dict[Any, int] = {}
+    for objects, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
+        for item in objects:
+            wanted[item] = wanted.get(item, 0) | flag
+    polled = [(_pollable(item), flags) for item, flags in wanted.items()]
+    if not polled:
+        return [], [], []
+    milliseconds = None if timeout is None or timeout < 0 else timeout * 1000
+    events = dict(zip(wanted, _core.poll(polled, milliseconds)))
+    ready = ([item for item in objects if events[item] & flag]
+             for objects, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)))
+    readable, writable, failed = ready
+    return readable, writable, failed
+
+
+__all__ = ["Poller", "select"]

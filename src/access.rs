@@ -1,0 +1,78 @@
+//! Options of a socket, by number: what the option table gives a type to.
+
+use crate::error::Result;
+use crate::socket::{Socket, State, ANY};
+
+const RCVTIMEO: i32 = zmq_sys::ZMQ_RCVTIMEO as i32;
+const SNDTIMEO: i32 = zmq_sys::ZMQ_SNDTIMEO as i32;
+const TYPE: i32 = zmq_sys::ZMQ_TYPE as i32;
+const EVENTS: i32 = zmq_sys::ZMQ_EVENTS as i32;
+
+impl Socket {
+    /// Sets an option of type int.
+    pub fn set_i32(&self, option: i32, value: i32) -> Result<()> {
+        self.set_bytes(option, &value.to_ne_bytes())?;
+        if option == RCVTIMEO || option == SNDTIMEO {
+            self.once(ANY, |state| {
+                state.remember_timeout(option, value);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Sets an option of type int64 or uint64.
+    pub fn set_i64(&self, option: i32, value: i64) -> Result<()> {
+        self.set_bytes(option, &value.to_ne_bytes())
+    }
+
+    /// Sets an option from bytes.
+    pub fn set_bytes(&self, option: i32, value: &[u8]) -> Result<()> {
+        self.once(ANY, |state| state.raw()?.set(option, value))
+    }
+
+    /// An option of type int.
+    pub fn get_i32(&self, option: i32) -> Result<i32> {
+        self.once(ANY, |state| match option {
+            // What is an XPUB underneath answers as the PUB it was opened as.
+            TYPE => state.get_i32(TYPE).map(|_| state.kind),
+            EVENTS => state.events(),
+            _ => state.get_i32(option),
+        })
+    }
+
+    /// An option of type int64 or uint64.
+    pub fn get_i64(&self, option: i32) -> Result<i64> {
+        let mut value = [0u8; 8];
+        self.once(ANY, |state| state.raw()?.get(option, &mut value))?;
+        Ok(i64::from_ne_bytes(value))
+    }
+
+    /// A CURVE key as Z85, with a NUL: libzmq writes it so only into exactly 41 bytes.
+    pub fn get_key(&self, option: i32) -> Result<Vec<u8>> {
+        let mut value = vec![0u8; 41];
+        let len = self.once(ANY, |state| state.raw()?.get(option, &mut value))?;
+        value.truncate(len);
+        Ok(value)
+    }
+
+    /// An option of bytes, with the NUL at the end that libzmq gives some of them.
+    pub fn get_bytes(&self, option: i32) -> Result<Vec<u8>> {
+        let mut value = vec![0u8; 1024];
+        let len = self.once(ANY, |state| state.raw()?.get(option, &mut value))?;
+        value.truncate(len);
+        Ok(value)
+    }
+}
+
+impl State {
+    /// libzmq's own timeouts never run, since it never waits: ours do.
+    fn remember_timeout(&mut self, option: i32, value: i32) {
+        let timeout = i64::from(value);
+        if option == RCVTIMEO {
+            self.receive_timeout = timeout;
+        } else {
+            self.send_timeout = timeout;
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! A context: the family of sockets that share I/O threads and inproc names, and how it ends without hanging anybody.
+//!
+//! zmq_ctx_term blocks until every socket is closed and lingered out, for ever by default. So it runs on a thread of its
+//! own, and whoever asked for it waits in `wait.rs` like everybody else: a signal ends the wait, not the ending.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::error::{errno, Error, Result};
+use crate::ffi::{fork_generation, RawContext, RawSocket};
+use crate::monitor::Hub;
+use crate::socket::{Shared, Socket};
+use crate::wait::{wait, Deadline, Interrupt, Source, Waker};
+
+/// Sockets that libzmq may open beyond what the user asked for: two for each watched socket.
+const SPARE_SOCKETS: i32 = 512;
+/// libzmq's own default of `ZMQ_MAX_SOCKETS`.
+const MAX_SOCKETS: usize = 1023;
+
+/// A handle to a context; clones name the same one.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+pub(crate) struct Inner {
+    raw: Mutex<Life>,
+    generation: u64,
+    max_sockets: AtomicUsize,
+    next_id: AtomicU64,
+    /// Every open socket that a user made.
+    sockets: Mutex<HashMap<u64, Weak<Shared>>>,
+    pub(crate) hub: Hub,
+}
+
+enum Life {
+    Open(RawContext),
+    Ending(Arc<Ending>),
+}
+
+/// A termination under way.
+#[derive(Default)]
+struct Ending {
+    done: AtomicBool,
+    waiters: Mutex<Vec<Arc<Waker>>>,
+}
+
+/// Contexts for [`flush_at_exit`]: the open ones, and those that still deliver.
+static CONTEXTS: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+static ENDINGS: Mutex<Vec<Weak<Ending>>> = Mutex::new(Vec::new());
+
+impl Context {
+    /// A new context with `io_threads` threads of libzmq, which start with the first socket.
+    pub fn new(io_threads: i32) -> Result<Self> {
+        let raw = RawContext::new()?;
+        raw.set(zmq_sys::ZMQ_IO_THREADS as i32, io_threads)?;
+        raw.set(zmq_sys::ZMQ_MAX_SOCKETS as i32, MAX_SOCKETS as i32 + SPARE_SOCKETS)?;
+        let inner = Arc::new(Inner {
+            raw: Mutex::new(Life::Open(raw)),
+            generation: fork_generation(),
+            max_sockets: AtomicUsize::new(MAX_SOCKETS),
+            next_id: AtomicU64::new(1),
+            sockets: Mutex::default(),
+            hub: Hub::default(),
+        });
+        let mut all = CONTEXTS.lock();
+        all.retain(|context| context.strong_count() > 0);
+        all.push(Arc::downgrade(&inner));
+        drop(all);
+        Ok(Context(inner))
+    }
+
+    /// Opens a socket of a libzmq type.
+    ///
+    /// # Errors
+    /// EINVAL for an unknown type, EMFILE at the limit, ETERM when the context ends.
+    pub fn socket(&self, kind: i32) -> Result<Socket> {
+        let open = self.0.sockets.lock().len();
+        let limit = self.0.max_sockets.load(Ordering::Relaxed);
+        if open >= limit {
+            return Err(Error::explained(
+                errno::EMFILE,
+                format!("this context has {open} open sockets and allows {limit} (MAX_SOCKETS): close some, or set it before the first socket"),
+            ));
+        }
+        Socket::open(self, kind)
+    }
+
+    /// Sets a context option.
+    pub fn set(&self, option: i32, value: i32) -> Result<()> {
+        self.with_raw(|raw| {
+            if option == zmq_sys::ZMQ_MAX_SOCKETS as i32 {
+                let limit = usize::try_from(value).unwrap_or(0);
+                if limit == 0 || value > raw.get(zmq_sys::ZMQ_SOCKET_LIMIT as i32)? {
+                    return Err(Error::zmq(errno::EINVAL));
+                }
+                raw.set(option, value.saturating_add(SPARE_SOCKETS)).or_else(|_| raw.set(option, value))?;
+                self.0.max_sockets.store(limit, Ordering::Relaxed);
+                return Ok(());
+            }
+            raw.set(option, value)
+        })
+    }
+
+    /// A context option.
+    pub fn get(&self, option: i32) -> Result<i32> {
+        if option == zmq_sys::ZMQ_MAX_SOCKETS as i32 {
+            let limit = self.0.max_sockets.load(Ordering::Relaxed);
+            return self.with_raw(|_| Ok(i32::try_from(limit).unwrap_or(i32::MAX)));
+        }
+        self.with_raw(|raw| raw.get(option))
+    }
+
+    /// The address of libzmq's context, as other bindings take it.
+    pub fn address(&self) -> Result<usize> {
+        self.with_raw(|raw| Ok(raw.address()))
+    }
+
+    /// Whether the context has ended.
+    pub fn closed(&self) -> bool {
+        match &*self.0.raw.lock() {
+            Life::Open(_) => false,
+            Life::Ending(ending) => ending.done.load(Ordering::Acquire),
+        }
+    }
+
+    /// Makes every call on its sockets fail with ETERM, without waiting.
+    pub fn shutdown(&self) -> Result<()> {
+        self.check_fork()?;
+        match &*self.0.raw.lock() {
+            Life::Open(raw) => raw.shutdown(),
+            Life::Ending(_) => Ok(()),
+        }
+    }
+
+    /// Ends the context: waits until every socket is closed and has delivered or lingered out.
+    ///
+    /// # Errors
+    /// EAGAIN at the deadline and [`Error::Interrupted`] leave the ending under way: call it again to wait for it.
+    pub fn term(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
+        self.check_fork()?;
+        let ending = self.0.begin_ending();
+        ending.join(deadline, interrupt)
+    }
+
+    /// Starts the ending, and does not wait for it.
+    pub fn end_in_background(&self) {
+        if self.check_fork().is_ok() {
+            self.0.begin_ending();
+        }
+    }
+
+    /// Every open socket.
+    pub fn sockets(&self) -> Vec<Socket> {
+        let sockets = self.0.sockets.lock();
+        sockets.values().filter_map(Socket::upgrade).collect()
+    }
+
+    pub(crate) fn register(&self, id: u64, socket: Weak<Shared>) {
+        self.0.sockets.lock().insert(id, socket);
+    }
+
+    pub(crate) fn forget(&self, id: u64) {
+        self.0.sockets.lock().remove(&id);
+    }
+
+    pub(crate) fn new_id(&self) -> u64 {
+        self.0.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn raw_socket(&self, kind: i32) -> Result<RawSocket> {
+        self.with_raw(|raw| raw.socket(kind))
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    pub(crate) fn check_fork(&self) -> Result<()> {
+        if self.0.generation == fork_generation() {
+            Ok(())
+        } else {
+            Err(Error::forked())
+        }
+    }
+
+    fn with_raw<T>(&self, work: impl FnOnce(&RawContext) -> Result<T>) -> Result<T> {
+        self.check_fork()?;
+        match &*self.0.raw.lock() {
+            Life::Open(raw) => work(raw),
+            Life::Ending(_) => Err(Error::zmq(errno::ETERM)),
+        }
+    }
+}
+
+impl Inner {
+    /// Starts the ending, once.
+    fn begin_ending(&self) -> Arc<Ending> {
+        let mut life = self.raw.lock();
+        if let Life::Ending(ending) = &*life {
+            return ending.clone();
+        }
+        let ending = Arc::new(Ending::default());
+        let Life::Open(raw) = std::mem::replace(&mut *life, Life::Ending(ending.clone())) else {
+            return ending;
+        };
+        drop(life);
+        // Before the watches end: from now on libzmq's own ends of them never wait. A failure would mean that it is
+        // shut down already.
+        let _ = raw.shutdown();
+        self.hub.stop();
+        let mut endings = ENDINGS.lock();
+        endings.retain(|ending| ending.strong_count() > 0);
+        endings.push(Arc::downgrade(&ending));
+        drop(endings);
+        let worker = ending.clone();
+        let finish = move || {
+            raw.term();
+            worker.done.store(true, Ordering::Release);
+            for waiter in worker.waiters.lock().drain(..) {
+                waiter.wake();
+            }
+        };
+        // Without a thread to be had, the context is leaked rather than anybody blocked; the wait below then ends only
+        // at its deadline or by a signal.
+        let _ = std::thread::Builder::new().name("brokerless-term".into()).spawn(finish);
+        ending
+    }
+}
+
+impl Ending {
+    fn join(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
+        let waker = Waker::of_this_thread()?;
+        loop {
+            waker.drain();
+            {
+                let mut waiters = self.waiters.lock();
+                if self.done.load(Ordering::Acquire) {
+                    return Ok(());
+                }
+                if !waiters.iter().any(|waiter| Arc::ptr_eq(waiter, &waker)) {
+                    waiters.push(waker.clone());
+                }
+            }
+            let mut sources = [Source::readable(waker.fd())];
+            if !wait(&mut sources, deadline, interrupt)? {
+                return Err(Error::again());
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.generation == fork_generation() {
+            // No socket is left (each holds its context), so this only waits for lingering messages: not here.
+            self.begin_ending();
+        }
+    }
+}
+
+/// At the end of the process: closes what is open, lets undelivered messages leave for at most `patience`, and returns
+/// how many contexts could not finish.
+pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> usize {
+    let contexts: Vec<Context> = CONTEXTS
+        .lock()
+        .iter()
+        .filter_map(Weak::upgrade)
+        .map(Context)
+        .filter(|context| context.check_fork().is_ok())
+        .collect();
+    for context in contexts {
+        for socket in context.sockets() {
+            socket.abandon(patience);
+        }
+        context.0.begin_ending();
+    }
+    let deadline = Deadline::after(patience + Duration::from_millis(50));
+    let endings: Vec<Arc<Ending>> = ENDINGS.lock().iter().filter_map(Weak::upgrade).collect();
+    endings.iter().filter(|ending| ending.join(deadline, interrupt).is_err()).count()
+}

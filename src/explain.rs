@@ -1,0 +1,131 @@
+//! What to say when a send or a receive did not happen: the state, the endpoint, how long, and one cure.
+//!
+//! Only failures come here, so that working calls pay nothing for it.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{errno, Error};
+use crate::socket::Socket;
+
+/// The error of a send, with its explanation. `since` is when a wait for it began.
+#[cold]
+pub fn send(socket: &Socket, error: Error, since: Option<Instant>) -> Error {
+    match error.errno() {
+        errno::EAGAIN => error.or_explain(|| match since {
+            None => format!("{}: no room to send now", describe(socket)),
+            Some(start) => format!(
+                "{}: nothing could be sent within {}; {}",
+                describe(socket),
+                seconds(start.elapsed()),
+                why_no_room(socket)
+            ),
+        }),
+        errno::EFSM => error.or_explain(|| wrong_turn(socket, true)),
+        errno::EHOSTUNREACH => error.or_explain(|| {
+            format!("{}: no peer has the routing id in the first frame (ROUTER_MANDATORY is on)", describe(socket))
+        }),
+        errno::ENOTSUP => error.or_explain(|| format!("{} cannot send", name(socket.kind()))),
+        _ => error,
+    }
+}
+
+/// The error of a receive, with its explanation.
+#[cold]
+pub fn recv(socket: &Socket, error: Error, since: Option<Instant>) -> Error {
+    match error.errno() {
+        errno::EAGAIN => error.or_explain(|| match since {
+            None => format!("{}: no message is there now", describe(socket)),
+            Some(start) => format!(
+                "{}: nothing arrived within {}; {}",
+                describe(socket),
+                seconds(start.elapsed()),
+                why_no_message(socket)
+            ),
+        }),
+        errno::EFSM => error.or_explain(|| wrong_turn(socket, false)),
+        errno::ENOTSUP => error.or_explain(|| format!("{} cannot receive", name(socket.kind()))),
+        _ => error,
+    }
+}
+
+fn why_no_room(socket: &Socket) -> String {
+    match peers(socket) {
+        Some(0) => nobody(socket),
+        Some(count) => format!("{count} connected, but the queue is full (SNDHWM): the other side does not receive"),
+        None => "is the other side there, and does it receive?".into(),
+    }
+}
+
+fn why_no_message(socket: &Socket) -> String {
+    let reply = socket.0.kind == zmq_sys::ZMQ_REQ as i32;
+    match peers(socket) {
+        Some(0) => nobody(socket),
+        Some(_) if reply => {
+            "the request went out, but no reply has come; request(timeout=, retries=) sends it again".into()
+        }
+        Some(1) => "1 peer is connected, but sent nothing that this socket takes".into(),
+        Some(count) => format!("{count} peers are connected, but sent nothing that this socket takes"),
+        None => "is the other side there, and does it send?".into(),
+    }
+}
+
+fn nobody(socket: &Socket) -> String {
+    let endpoints = socket.endpoints();
+    if endpoints.is_empty() {
+        "it is neither bound nor connected: bind() or connect() it first".into()
+    } else if endpoints.iter().any(|at| !at.bound) {
+        "nobody is connected: is the other side bound to that endpoint, and running?".into()
+    } else {
+        "nobody has connected: start the other side, or check the address it connects to".into()
+    }
+}
+
+/// A REQ or REP used out of turn.
+fn wrong_turn(socket: &Socket, sending: bool) -> String {
+    let ago = socket.open_since().map_or("".into(), |since| format!(" {} ago", seconds(since.elapsed())));
+    let reply = socket.0.kind == zmq_sys::ZMQ_REP as i32;
+    match (reply, sending) {
+        (false, true) => {
+            format!("this REQ socket is waiting for the reply to a request sent{ago}; recv() it before you send again")
+        }
+        (false, false) => "this REQ socket has sent no request to reply to; send() one first".into(),
+        (true, true) => "this REP socket has no request to reply to; recv() one first".into(),
+        (true, false) => {
+            format!("this REP socket owes the reply to a request received{ago}; send() it before you receive again")
+        }
+    }
+}
+
+/// How many peers are connected, where a watch knows it.
+fn peers(socket: &Socket) -> Option<usize> {
+    socket.peers_known()
+}
+
+/// "PULL socket bound to tcp://0.0.0.0:5557".
+pub fn describe(socket: &Socket) -> String {
+    let places = |bound: bool| -> Vec<String> {
+        let endpoints = socket.endpoints().into_iter();
+        endpoints.filter(|at| at.bound == bound).map(|at| at.endpoint).collect()
+    };
+    let mut text = format!("this {} socket", name(socket.kind()));
+    for (verb, places) in [("bound to", places(true)), ("connected to", places(false))] {
+        if !places.is_empty() {
+            text.push_str(&format!(" {verb} {}", places.join(", ")));
+        }
+    }
+    text
+}
+
+/// The name of a socket type.
+pub fn name(kind: i32) -> &'static str {
+    crate::constants::name_of(crate::constants::SOCKET_TYPES, kind).unwrap_or("unknown")
+}
+
+fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.1} s")
+    }
+}

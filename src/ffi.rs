@@ -1,0 +1,366 @@
+//! The only file of the core with `unsafe`: libzmq's C calls, each wrapped so that no caller can misuse it.
+//!
+//! The crate `zmq` owns the sockets (`zmq::Socket`) and answers the process-wide questions; what it lacks or panics
+//! about goes through `zmq-sys`: errno values it does not know, contexts that end without blocking, message copies,
+//! untyped options, versioned monitors.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void, CStr, CString};
+use std::mem::ManuallyDrop;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Once;
+
+use zmq_sys as sys;
+
+use crate::error::{Error, Result};
+
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// How many forks lie between this process and the first one that loaded this library.
+///
+/// A socket remembers the number it was made under; a different one means that it belongs to a parent process.
+pub fn fork_generation() -> u64 {
+    static HOOK: Once = Once::new();
+    extern "C" fn in_child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    if !HOOK.is_completed() {
+        HOOK.call_once(|| {
+            // SAFETY: the handler is a plain function that only adds to an atomic, which is async-signal-safe. It lives
+            // as long as this library, which Python never unloads. ENOMEM leaves the count at 0: nothing else breaks.
+            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        });
+    }
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// What poll(2) is given: the number alone.
+pub fn borrow_fd(fd: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: -1 is the only value that must not be borrowed, and is replaced. The result goes to poll(2) only, which
+    // answers POLLNVAL for a descriptor that another thread has closed meanwhile; nothing is read, written or closed.
+    unsafe { BorrowedFd::borrow_raw(if fd < 0 { c_int::MAX } else { fd }) }
+}
+
+/// The errno of the libzmq call that just failed on this thread.
+fn last_errno() -> i32 {
+    // SAFETY: reads a thread-local.
+    unsafe { sys::zmq_errno() }
+}
+
+fn failed() -> Error {
+    Error::zmq(last_errno())
+}
+
+fn check(rc: c_int) -> Result<()> {
+    if rc == -1 {
+        Err(failed())
+    } else {
+        Ok(())
+    }
+}
+
+/// What libzmq calls an errno.
+pub fn strerror(errno: i32) -> String {
+    // SAFETY: libzmq answers every number with a static string, or with strerror(3)'s, which is copied at once.
+    let text = unsafe { CStr::from_ptr(sys::zmq_strerror(errno)) };
+    text.to_string_lossy().into_owned()
+}
+
+/// The errno that the last failed libzmq call left on this thread.
+pub fn errno_now() -> i32 {
+    last_errno()
+}
+
+/// libzmq's own version.
+pub fn version() -> (i32, i32, i32) {
+    zmq::version()
+}
+
+/// Whether libzmq was built with a capability: "curve", "ipc", "draft"...
+pub fn has(capability: &str) -> bool {
+    // An odd name is a capability that nobody has.
+    CString::new(capability).is_ok_and(|name| {
+        // SAFETY: a NUL-terminated string that outlives the call.
+        unsafe { sys::zmq_has(name.as_ptr()) == 1 }
+    })
+}
+
+/// A CURVE key pair (public, secret), 40 Z85 characters each.
+pub fn curve_keypair() -> Result<([u8; 40], [u8; 40])> {
+    let (mut public, mut secret) = ([0u8; 41], [0u8; 41]);
+    // SAFETY: both buffers have the 41 bytes that libzmq writes.
+    check(unsafe { sys::zmq_curve_keypair(public.as_mut_ptr().cast(), secret.as_mut_ptr().cast()) })?;
+    let text = |key: [u8; 41]| std::array::from_fn(|i| key[i]);
+    Ok((text(public), text(secret)))
+}
+
+/// The public key that belongs to a secret one.
+pub fn curve_public(secret: &[u8]) -> Result<[u8; 40]> {
+    let secret = CString::new(secret).map_err(|_| Error::invalid("a key has no NUL in it"))?;
+    let mut public = [0u8; 41];
+    // SAFETY: `public` has the 41 bytes that libzmq writes; `secret` is NUL-terminated, and libzmq checks its length.
+    check(unsafe { sys::zmq_curve_public(public.as_mut_ptr().cast(), secret.as_ptr()) })?;
+    Ok(std::array::from_fn(|i| public[i]))
+}
+
+/// A message frame: libzmq's own 64 bytes, with small content inline.
+pub struct Message(sys::zmq_msg_t);
+
+// SAFETY: libzmq messages may move between threads; shared content is counted atomically. (They are not Sync: reading
+// the data pointer takes `&mut` in C, and sharing writes to the source.)
+unsafe impl Send for Message {}
+
+impl Message {
+    /// An empty frame.
+    pub fn new() -> Self {
+        let mut raw = sys::zmq_msg_t::default();
+        // SAFETY: initialises `raw`; cannot fail.
+        unsafe { sys::zmq_msg_init(&mut raw) };
+        Message(raw)
+    }
+
+    /// A frame with a copy of `data`. ENOMEM is its only error.
+    pub fn from_slice(data: &[u8]) -> Result<Self> {
+        let mut raw = sys::zmq_msg_t::default();
+        // SAFETY: initialises `raw` from `data`, which it copies.
+        check(unsafe { sys::zmq_msg_init_buffer(&mut raw, data.as_ptr().cast(), data.len()) })?;
+        Ok(Message(raw))
+    }
+
+    /// The frame's bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        let len = self.len();
+        if len == 0 {
+            return &[];
+        }
+        // SAFETY: an initialised message's data is `len` bytes, and stays put while `self` is borrowed: only sending,
+        // moving or closing it (all by `&mut self` or by value) changes it. zmq_msg_data takes `*mut` but only reads.
+        unsafe {
+            let data = sys::zmq_msg_data((&raw const self.0).cast_mut());
+            std::slice::from_raw_parts(data.cast::<u8>(), len)
+        }
+    }
+
+    /// The frame's size in bytes.
+    pub fn len(&self) -> usize {
+        // SAFETY: an initialised message.
+        unsafe { sys::zmq_msg_size(&self.0) }
+    }
+
+    /// Whether the frame has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether more frames of the same message follow.
+    pub fn more(&self) -> bool {
+        // SAFETY: an initialised message.
+        unsafe { sys::zmq_msg_more(&self.0) != 0 }
+    }
+
+    /// Another frame with the same content: copied when it is small, shared when it is not.
+    pub fn share(&mut self) -> Result<Self> {
+        let mut copy = Message::new();
+        // SAFETY: both are initialised messages, and `&mut self` keeps every other thread from the source.
+        check(unsafe { sys::zmq_msg_copy(&mut copy.0, &mut self.0) })?;
+        Ok(copy)
+    }
+
+    /// A property of the connection that it came by, such as "Peer-Address" or "Socket-Type".
+    pub fn property(&self, name: &CStr) -> Option<String> {
+        // SAFETY: an initialised message and a NUL-terminated string. The answer lives as long as the message, and is
+        // copied here.
+        unsafe {
+            let value = sys::zmq_msg_gets(&self.0, name.as_ptr());
+            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        }
+    }
+
+    /// A numeric property: `ZMQ_MORE`, `ZMQ_SHARED`.
+    pub fn get(&self, property: i32) -> Result<i32> {
+        // SAFETY: an initialised message; unknown properties are EINVAL.
+        let value = unsafe { sys::zmq_msg_get(&self.0, property) };
+        check(value)?;
+        Ok(value)
+    }
+}
+
+impl Default for Message {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: an initialised message; it is not used again.
+        unsafe { sys::zmq_msg_close(&mut self.0) };
+    }
+}
+
+/// A libzmq context. Ending it is [`RawContext::term`]'s business alone: dropping it leaks rather than blocks.
+pub struct RawContext(*mut c_void);
+
+// SAFETY: zmq.h: contexts are thread-safe.
+unsafe impl Send for RawContext {}
+// SAFETY: as above.
+unsafe impl Sync for RawContext {}
+
+impl RawContext {
+    /// A new context: no thread yet; libzmq starts them with the first socket.
+    pub fn new() -> Result<Self> {
+        // SAFETY: no arguments.
+        let raw = unsafe { sys::zmq_ctx_new() };
+        if raw.is_null() {
+            return Err(failed());
+        }
+        Ok(RawContext(raw))
+    }
+
+    /// Sets a context option.
+    pub fn set(&self, option: i32, value: i32) -> Result<()> {
+        // SAFETY: a context that was not terminated (`term` takes it by value).
+        check(unsafe { sys::zmq_ctx_set(self.0, option, value) })
+    }
+
+    /// A context option.
+    pub fn get(&self, option: i32) -> Result<i32> {
+        // SAFETY: as in `set`.
+        let value = unsafe { sys::zmq_ctx_get(self.0, option) };
+        check(value)?;
+        Ok(value)
+    }
+
+    /// Makes every blocking and future call on its sockets fail with ETERM. Does not block.
+    pub fn shutdown(&self) -> Result<()> {
+        // SAFETY: as in `set`.
+        check(unsafe { sys::zmq_ctx_shutdown(self.0) })
+    }
+
+    /// Blocks until every socket is closed and its linger is over, then frees the context.
+    pub fn term(self) {
+        // SAFETY: as in `set`; on EINTR libzmq asks to be called again, on success the pointer is never used again.
+        unsafe { while sys::zmq_ctx_term(self.0) == -1 && last_errno() == libc::EINTR {} }
+    }
+
+    /// The context's address, as other bindings take it.
+    pub fn address(&self) -> usize {
+        self.0 as usize
+    }
+
+    /// A new socket of a libzmq type.
+    pub fn socket(&self, kind: i32) -> Result<RawSocket> {
+        // SAFETY: as in `set`; an unknown type is EINVAL.
+        let raw = unsafe { sys::zmq_socket(self.0, kind) };
+        if raw.is_null() {
+            return Err(failed());
+        }
+        // SAFETY: a fresh socket that nobody else owns.
+        let socket = unsafe { zmq::Socket::from_raw(raw) };
+        Ok(RawSocket { raw, socket: ManuallyDrop::new(socket), generation: fork_generation() })
+    }
+}
+
+/// A libzmq socket with one owner. Every call on it must come under one lock: libzmq's sockets are not thread-safe.
+pub struct RawSocket {
+    raw: *mut c_void,
+    /// The owner; dropped by hand, since its own drop panics where zmq_close fails.
+    socket: ManuallyDrop<zmq::Socket>,
+    generation: u64,
+}
+
+// SAFETY: zmq.h allows a socket to migrate between threads with a full fence, which the lock around it is.
+unsafe impl Send for RawSocket {}
+
+impl RawSocket {
+    /// Binds. (`zmq::Socket::bind` panics on a NUL and on errno values it does not know.)
+    pub fn bind(&self, endpoint: &CStr) -> Result<()> {
+        // SAFETY: a live socket and a NUL-terminated string; likewise in the next three.
+        check(unsafe { sys::zmq_bind(self.raw, endpoint.as_ptr()) })
+    }
+
+    /// Connects.
+    pub fn connect(&self, endpoint: &CStr) -> Result<()> {
+        // SAFETY: as in `bind`.
+        check(unsafe { sys::zmq_connect(self.raw, endpoint.as_ptr()) })
+    }
+
+    /// Ends a bind. The port is free a moment later, when an I/O thread has closed the listener.
+    pub fn unbind(&self, endpoint: &CStr) -> Result<()> {
+        // SAFETY: as in `bind`.
+        check(unsafe { sys::zmq_unbind(self.raw, endpoint.as_ptr()) })
+    }
+
+    /// Ends a connect.
+    pub fn disconnect(&self, endpoint: &CStr) -> Result<()> {
+        // SAFETY: as in `bind`.
+        check(unsafe { sys::zmq_disconnect(self.raw, endpoint.as_ptr()) })
+    }
+
+    /// Queues a copy of `data`, without waiting.
+    pub fn send_bytes(&self, data: &[u8], flags: i32) -> Result<()> {
+        let flags = flags | sys::ZMQ_DONTWAIT as c_int;
+        // SAFETY: a live socket and `data.len()` readable bytes, which libzmq copies.
+        check(unsafe { sys::zmq_send(self.raw, data.as_ptr().cast(), data.len(), flags) })
+    }
+
+    /// Queues a message, without waiting. It is consumed only if it went.
+    pub fn send_message(&self, message: &mut Message, flags: i32) -> Result<()> {
+        let flags = flags | sys::ZMQ_DONTWAIT as c_int;
+        // SAFETY: a live socket and an initialised message, which libzmq leaves initialised (empty) once sent.
+        check(unsafe { sys::zmq_msg_send(&mut message.0, self.raw, flags) })
+    }
+
+    /// Takes a frame from the queue, without waiting.
+    pub fn recv(&self, message: &mut Message) -> Result<()> {
+        let flags = sys::ZMQ_DONTWAIT as c_int;
+        // SAFETY: a live socket and an initialised message, which libzmq releases before it fills it.
+        check(unsafe { sys::zmq_msg_recv(&mut message.0, self.raw, flags) })
+    }
+
+    /// Sets an option from its bytes.
+    pub fn set(&self, option: i32, value: &[u8]) -> Result<()> {
+        // SAFETY: a live socket and `value.len()` readable bytes; libzmq checks option and length.
+        check(unsafe { sys::zmq_setsockopt(self.raw, option, value.as_ptr().cast(), value.len()) })
+    }
+
+    /// Reads an option into `value`; its length is returned.
+    pub fn get(&self, option: i32, value: &mut [u8]) -> Result<usize> {
+        let mut len = value.len();
+        // SAFETY: a live socket and `len` writable bytes; libzmq never writes more and tells how many it wrote.
+        check(unsafe { sys::zmq_getsockopt(self.raw, option, value.as_mut_ptr().cast(), &mut len) })?;
+        Ok(len)
+    }
+
+    /// Reports events, in format `version`, to a PAIR bound at an inproc endpoint; `None` stops it.
+    pub fn monitor(&self, endpoint: Option<&CStr>, events: u64, version: i32) -> Result<()> {
+        let endpoint = endpoint.map_or(std::ptr::null(), CStr::as_ptr);
+        let kind = sys::ZMQ_PAIR as c_int;
+        // SAFETY: a live socket, and NULL or a NUL-terminated string.
+        check(unsafe { sys::zmq_socket_monitor_versioned(self.raw, endpoint, events, version, kind) })
+    }
+
+    /// Asks for the length of each connection's queues: answers come as monitor events.
+    pub fn ask_pipes_stats(&self) -> Result<()> {
+        // SAFETY: a live socket.
+        check(unsafe { sys::zmq_socket_monitor_pipes_stats(self.raw) })
+    }
+
+    /// The socket's address, as other bindings take it.
+    pub fn address(&self) -> usize {
+        self.raw as usize
+    }
+}
+
+impl Drop for RawSocket {
+    fn drop(&mut self) {
+        if self.generation != fork_generation() {
+            // The parent's socket: closing it here would write to the parent's own eventfd.
+            return;
+        }
+        // SAFETY: dropped once, here; `into_raw` gives up the owner, so that nothing else closes it. A live socket of
+        // this process closes without failing; libzmq's reaper does the rest.
+        unsafe { sys::zmq_close(ManuallyDrop::take(&mut self.socket).into_raw()) };
+    }
+}

@@ -1,0 +1,387 @@
+//! What happens on a socket's connections: who is there, who left, which listener has closed.
+//!
+//! A [`Watch`] reads libzmq's monitor events of one socket into a table. The first few sockets of a context are watched
+//! from their first bind or connect on (a watch takes two of libzmq's sockets); others from the moment somebody asks.
+//! A [`Hub`] is the native thread that keeps reading, so that no queue of events grows behind a socket nobody looks at.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+use crate::context::Context;
+use crate::error::{errno, Error, Result};
+use crate::ffi::RawSocket;
+use crate::message::Message;
+use crate::socket::{is_gone, Attached, Socket, State, ANY};
+use crate::wait::{wait, Deadline, Interrupt, Never, Source, Waker};
+
+/// How many sockets of a context are watched without being asked for.
+pub const WATCHED: usize = 64;
+
+/// Every event that libzmq 4.3.5 knows, the draft's queue lengths included.
+const ALL_EVENTS: u64 = 0x1_FFFF;
+/// Events with both endpoints.
+const VERSION: i32 = 2;
+
+/// One connection whose handshake is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// This side's endpoint.
+    pub local: String,
+    /// The other side's endpoint.
+    pub remote: String,
+    /// How many connections have these two endpoints (more than one only over ipc and inproc).
+    pub connections: usize,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// What a watch has learnt.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    peers: HashMap<(String, String), Peer>,
+    /// Handshakes that failed, whose end is still to be reported.
+    failing: HashMap<(String, String), usize>,
+    /// Messages queued to and from each peer, as last asked.
+    queued: u64,
+    /// Listeners that have closed so far.
+    pub listeners_closed: usize,
+    /// Connection attempts that were refused or timed out so far.
+    pub refused: u64,
+    /// Handshakes that failed so far: another protocol, another mechanism, not authorised.
+    pub handshakes_failed: u64,
+    stopped: bool,
+}
+
+/// The monitor of one socket.
+pub struct Watch {
+    /// Our end of libzmq's PAIR. Its lock orders the reading.
+    events: Socket,
+    name: CString,
+    table: Mutex<Table>,
+}
+
+impl Watch {
+    /// A watch that has not started.
+    pub(crate) fn new(context: &Context, socket: u64) -> Result<Arc<Self>> {
+        let events = Socket::internal(context, zmq_sys::ZMQ_PAIR as i32)?;
+        // libzmq's I/O threads block on a full monitor: let it never be full.
+        events.set_i32(zmq_sys::ZMQ_RCVHWM as i32, 0)?;
+        events.set_i32(zmq_sys::ZMQ_LINGER as i32, 0)?;
+        let name = format!("inproc://brokerless-watch-{socket}-{}", events.id());
+        let name = CString::new(name).map_err(|_| Error::zmq(errno::EINVAL))?;
+        Ok(Arc::new(Watch { events, name, table: Mutex::default() }))
+    }
+
+    /// Starts to watch. The caller holds the lock of the watched socket.
+    pub(crate) fn start(&self, raw: &RawSocket) -> Result<()> {
+        raw.monitor(Some(&self.name), ALL_EVENTS, VERSION)?;
+        self.events.once(ANY, |state| state.raw()?.connect(&self.name))
+    }
+
+    /// What is known now.
+    pub fn table(&self) -> Table {
+        self.drain();
+        self.table.lock().clone()
+    }
+
+    /// The peers now, longest first.
+    pub fn peers(&self) -> Vec<Peer> {
+        let mut peers: Vec<Peer> = self.table().peers.into_values().collect();
+        peers.sort_by_key(|peer| peer.since);
+        peers
+    }
+
+    pub(crate) fn listeners_closed(&self) -> usize {
+        self.table().listeners_closed
+    }
+
+    /// Waits until the table is as asked. `what` says in an error what was waited for.
+    pub fn wait_for(
+        &self,
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+        mut holds: impl FnMut(&Table) -> bool,
+    ) -> Result<()> {
+        self.events.run(ANY, deadline, interrupt, |state| {
+            self.read(state)?;
+            let table = self.table.lock();
+            if holds(&table) {
+                Ok(())
+            } else if table.stopped {
+                Err(Error::closed_while_waiting())
+            } else {
+                Err(Error::again())
+            }
+        })
+    }
+
+    /// Waits until `count` listeners have closed: their ports are free then.
+    pub(crate) fn wait_closed(&self, count: usize, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
+        match self.wait_for(deadline, interrupt, |table| table.listeners_closed >= count) {
+            // An I/O thread too busy to close in time does so later; a context that ends closes everything.
+            Err(error) if error.is_again() || is_gone(&error) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Unbinds every endpoint of a socket about to close, and waits until its ports are free.
+    pub(crate) fn release(
+        context: &Context,
+        raw: &RawSocket,
+        watch: Option<Arc<Watch>>,
+        endpoints: &[Attached],
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+    ) -> Result<()> {
+        let listens = endpoints.iter().filter(|at| at.bound && !at.endpoint.starts_with("inproc:"));
+        let started = || -> Result<Arc<Watch>> {
+            let watch = Watch::new(context, 0)?;
+            watch.start(raw)?;
+            Ok(watch)
+        };
+        let needed = listens.clone().next().is_some();
+        let watch = match watch {
+            None if needed => started().ok(),
+            watch => watch,
+        };
+        let before = watch.as_ref().map_or(0, |watch| watch.listeners_closed());
+        let mut closing = 0;
+        for at in endpoints.iter().filter(|at| at.bound) {
+            let Ok(name) = CString::new(at.endpoint.as_str()) else {
+                continue;
+            };
+            // A context that ends (ETERM) has closed the listener itself.
+            let unbound = raw.unbind(&name).is_ok();
+            if unbound && !at.endpoint.starts_with("inproc:") {
+                closing += 1;
+            }
+        }
+        let Some(watch) = watch else {
+            return Ok(());
+        };
+        let released = watch.wait_closed(before + closing, deadline, interrupt);
+        watch.end(raw);
+        released
+    }
+
+    /// Ends both ends of the PAIR, libzmq's first: it tells ours of its end with a send that would wait for ever for a
+    /// peer that is gone, in an I/O thread or the reaper if need be.
+    pub(crate) fn end(&self, raw: &RawSocket) {
+        // ETERM: the ending context has stopped it already.
+        let _ = raw.monitor(None, 0, VERSION);
+        self.stop();
+    }
+
+    /// Forgets the peers of an endpoint that this side gave up: libzmq reports no end for them.
+    pub(crate) fn forget(&self, endpoint: &str, bound: bool) {
+        self.table.lock().peers.retain(|(local, remote), _| {
+            let side = if bound { local } else { remote };
+            side != endpoint
+        });
+        self.events.poke();
+    }
+
+    /// Wakes who waits for the table to change.
+    pub(crate) fn poke(&self) {
+        self.events.poke();
+    }
+
+    fn stop(&self) {
+        self.table.lock().stopped = true;
+        self.events.poke();
+        // Our end of the PAIR: nothing lingers there.
+        let _ = self.events.close(Some(0), &mut Never);
+    }
+
+    fn drain(&self) {
+        // A closed or ending PAIR has nothing more to tell.
+        let _ = self.events.once(ANY, |state| self.read(state));
+    }
+
+    /// Reads what has come. Runs under the lock of the PAIR, so that events are told in their order.
+    fn read(&self, state: &mut State) -> Result<()> {
+        loop {
+            let frames = match state.recv_frames() {
+                Ok(frames) => frames,
+                Err(error) if error.is_again() => return Ok(()),
+                Err(error) => {
+                    self.table.lock().stopped = true;
+                    return Err(error);
+                }
+            };
+            self.table.lock().learn(&frames);
+        }
+    }
+}
+
+impl Table {
+    /// How many peers are connected.
+    pub fn connected(&self) -> usize {
+        self.peers.values().map(|peer| peer.connections).sum()
+    }
+
+    /// Messages queued to peers, as last asked.
+    pub fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    fn learn(&mut self, frames: &[Message]) {
+        let [event, _count, values @ .., local, remote] = frames else {
+            return;
+        };
+        let event = number(event);
+        let text = |frame: &Message| String::from_utf8_lossy(frame.as_slice()).into_owned();
+        let key = (text(local), text(remote));
+        const fn bit(event: u32) -> u64 {
+            event as u64
+        }
+        if event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+            let peer = self.peers.entry(key.clone()).or_insert_with(|| Peer {
+                local: key.0,
+                remote: key.1,
+                connections: 0,
+                since: SystemTime::now(),
+            });
+            peer.connections += 1;
+        } else if event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+            || event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+            || event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        {
+            self.handshakes_failed += 1;
+            *self.failing.entry(key).or_default() += 1;
+        } else if event == bit(zmq_sys::ZMQ_EVENT_DISCONNECTED) {
+            self.disconnected(key);
+        } else if event == bit(zmq_sys::ZMQ_EVENT_CONNECT_RETRIED) {
+            self.refused += 1;
+        } else if event == bit(zmq_sys::ZMQ_EVENT_CLOSED) || event == bit(zmq_sys::ZMQ_EVENT_CLOSE_FAILED) {
+            // A connection attempt that is given up is reported alike, but has a remote endpoint.
+            if key.1.is_empty() {
+                self.listeners_closed += 1;
+            }
+        } else if event == bit(zmq_sys::ZMQ_EVENT_PIPES_STATS) {
+            self.queued += values.first().map_or(0, number);
+        } else if event == bit(zmq_sys::ZMQ_EVENT_MONITOR_STOPPED) {
+            self.stopped = true;
+        }
+    }
+
+    fn disconnected(&mut self, key: (String, String)) {
+        if let Some(failing) = self.failing.get_mut(&key) {
+            *failing -= 1;
+            if *failing == 0 {
+                self.failing.remove(&key);
+            }
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.connections -= 1;
+            if peer.connections == 0 {
+                self.peers.remove(&key);
+            }
+        }
+    }
+}
+
+fn number(frame: &Message) -> u64 {
+    let bytes: Option<[u8; 8]> = frame.as_slice().try_into().ok();
+    bytes.map_or(0, u64::from_ne_bytes)
+}
+
+/// The watches of a context, and the thread that reads them.
+#[derive(Default)]
+pub struct Hub(Arc<Mutex<Roster>>);
+
+#[derive(Default)]
+struct Roster {
+    watches: Vec<Weak<Watch>>,
+    reader: Option<Arc<Waker>>,
+    stopped: bool,
+}
+
+impl Hub {
+    /// Whether another socket is watched without being asked for.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut roster = self.0.lock();
+        roster.watches.retain(|watch| watch.strong_count() > 0);
+        !roster.stopped && roster.watches.len() < WATCHED
+    }
+
+    /// Lets the thread read this watch from now on; starts the thread with the first.
+    pub(crate) fn add(&self, watch: &Arc<Watch>) -> Result<()> {
+        let mut roster = self.0.lock();
+        roster.watches.push(Arc::downgrade(watch));
+        if let Some(reader) = &roster.reader {
+            reader.wake();
+            return Ok(());
+        }
+        let waker = Waker::new()?;
+        let (shared, own) = (self.0.clone(), waker.clone());
+        std::thread::Builder::new()
+            .name("brokerless-watch".into())
+            .spawn(move || read_all(&shared, &own))
+            .map_err(|error| Error::zmq(error.raw_os_error().unwrap_or(errno::ENOMEM)))?;
+        roster.reader = Some(waker);
+        Ok(())
+    }
+
+    /// Wakes everybody who waits for a peer of this context: an inproc endpoint came or went, which libzmq does not tell.
+    pub(crate) fn poke(&self) {
+        let watches: Vec<_> = self.0.lock().watches.iter().filter_map(Weak::upgrade).collect();
+        for watch in watches {
+            watch.poke();
+        }
+    }
+
+    /// Ends the thread; its context ends.
+    pub(crate) fn stop(&self) {
+        let mut roster = self.0.lock();
+        roster.stopped = true;
+        if let Some(reader) = &roster.reader {
+            reader.wake();
+        }
+    }
+}
+
+fn read_all(roster: &Mutex<Roster>, waker: &Arc<Waker>) {
+    // A burst of events (a thousand clients at once) is read in a few rounds, not one wake-up each.
+    let pause = Duration::from_millis(1);
+    let mut last = Instant::now();
+    loop {
+        waker.drain();
+        let (watches, stopped) = {
+            let mut roster = roster.lock();
+            roster.watches.retain(|watch| watch.strong_count() > 0);
+            let watches: Vec<_> = roster.watches.iter().filter_map(Weak::upgrade).collect();
+            (watches, roster.stopped)
+        };
+        for watch in &watches {
+            if stopped {
+                watch.stop();
+            } else {
+                watch.drain();
+            }
+        }
+        if stopped {
+            return;
+        }
+        let mut sources = vec![Source::readable(waker.fd())];
+        let open = watches.iter().filter(|watch| !watch.table.lock().stopped);
+        sources.extend(open.map(|watch| Source::readable(watch.events.fd())));
+        drop(watches);
+        let rested = last.elapsed();
+        if rested < pause {
+            let mut own = [Source::readable(waker.fd())];
+            if wait(&mut own, Deadline::after(pause - rested), &mut Never).is_err() {
+                return;
+            }
+        }
+        if wait(&mut sources, Deadline::never(), &mut Never).is_err() {
+            return;
+        }
+        last = Instant::now();
+    }
+}

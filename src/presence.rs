@@ -1,0 +1,108 @@
+//! Who is connected to a socket: over the network as its watch tells, over inproc as the context's own list tells.
+
+use crate::error::{Error, Result};
+use crate::explain::describe;
+use crate::monitor::Peer;
+use crate::socket::Socket;
+use crate::wait::{Deadline, Interrupt};
+
+use std::time::SystemTime;
+
+impl Socket {
+    /// The peers now connected.
+    ///
+    /// # Errors
+    /// EINVAL for a socket that was connected before it was watched, and so cannot know.
+    pub fn peers(&self) -> Result<Vec<Peer>> {
+        let watch = self.sure_watch()?;
+        let mut peers = watch.peers();
+        peers.extend(self.inproc_peers());
+        Ok(peers)
+    }
+
+    /// Starts to watch who connects, whatever the number of sockets watched already.
+    pub fn watch(&self) -> Result<()> {
+        self.sure_watch().map(drop)
+    }
+
+    /// Waits until at least `count` peers are connected, and returns how many are.
+    pub fn wait_for_peers(&self, count: usize, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<usize> {
+        let watch = self.sure_watch()?;
+        let mut last = 0;
+        let mut refused = 0;
+        let done = watch.wait_for(deadline, interrupt, |table| {
+            refused = table.refused;
+            last = table.connected() + self.inproc_count();
+            last >= count
+        });
+        match done {
+            Ok(()) => Ok(last),
+            Err(error) => Err(error.or_explain(|| {
+                let tries = match refused {
+                    0 => String::new(),
+                    1 => "; 1 attempt to connect failed: is the other side bound there?".into(),
+                    n => format!("; {n} attempts to connect failed: is the other side bound there?"),
+                };
+                format!("{}: {last} of {count} peers are connected{tries}", describe(self))
+            })),
+        }
+    }
+
+    /// How many peers are connected, if that is known without asking for a watch.
+    pub(crate) fn peers_known(&self) -> Option<usize> {
+        let endpoints = self.endpoints();
+        let network = endpoints.iter().any(|at| !at.endpoint.starts_with("inproc:"));
+        let watch = self.0.watch();
+        match (network, watch) {
+            (true, None) => None,
+            (_, watch) => {
+                let connected = watch.map_or(0, |watch| watch.table().connected());
+                Some(connected + self.inproc_count())
+            }
+        }
+    }
+
+    fn sure_watch(&self) -> Result<std::sync::Arc<crate::monitor::Watch>> {
+        let unwatched = self.0.watch().is_none();
+        let connected = self.endpoints().iter().any(|at| !at.endpoint.starts_with("inproc:"));
+        if unwatched && connected {
+            return Err(Error::invalid(
+                "this socket was bound or connected unwatched, as the context already watched its first 64: call watch() before bind() or connect()",
+            ));
+        }
+        self.watch_now()
+    }
+
+    fn inproc_count(&self) -> usize {
+        self.inproc_peers().iter().map(|peer| peer.connections).sum()
+    }
+
+    /// libzmq reports nothing about inproc, but both ends are in the same context.
+    fn inproc_peers(&self) -> Vec<Peer> {
+        let own = self.endpoints();
+        let mut inproc = own.iter().filter(|at| at.endpoint.starts_with("inproc:")).peekable();
+        if inproc.peek().is_none() {
+            return Vec::new();
+        }
+        let others: Vec<_> = self
+            .context()
+            .sockets()
+            .iter()
+            .filter(|other| other.id() != self.id())
+            .flat_map(Socket::endpoints)
+            .collect();
+        let peer = |endpoint: &str, bound: bool, connections| Peer {
+            local: if bound { endpoint } else { "" }.to_owned(),
+            remote: if bound { "" } else { endpoint }.to_owned(),
+            connections,
+            since: SystemTime::now(),
+        };
+        inproc
+            .filter_map(|at| {
+                let facing =
+                    others.iter().filter(|other| other.bound != at.bound && other.endpoint == at.endpoint).count();
+                (facing > 0).then(|| peer(&at.endpoint, at.bound, facing))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,124 @@
+//! Python's bytes lent to the core, and the core's messages lent to Python. The only glue with `unsafe`.
+#![allow(unsafe_code)]
+
+use std::ffi::c_int;
+use std::ptr;
+
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyBufferError, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::frame::PyFrame;
+use crate::error::Result;
+use crate::message::{Message, Part};
+
+/// What may be sent: it keeps the Python object alive, and its buffer from being resized.
+pub enum Payload<'py> {
+    /// The common case.
+    Bytes(Bound<'py, PyBytes>),
+    /// bytearray, memoryview, array, numpy...
+    Buffer(PyUntypedBuffer),
+    /// A frame of ours, shared rather than copied.
+    Message(Message),
+}
+
+impl<'py> Payload<'py> {
+    /// Takes any contiguous bytes-like object.
+    ///
+    /// # Errors
+    /// TypeError for anything else, str above all; BufferError for strides.
+    pub fn of(data: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = data.cast::<PyBytes>() {
+            return Ok(Payload::Bytes(bytes.clone()));
+        }
+        if let Ok(frame) = data.cast::<PyFrame>() {
+            return frame.get().share(data.py()).map(Payload::Message);
+        }
+        if data.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err(
+                "str objects not allowed: send bytes, or use send_string() which encodes them",
+            ));
+        }
+        let buffer = PyUntypedBuffer::get(data).map_err(|error| {
+            let kind = data.get_type();
+            if error.is_instance_of::<PyTypeError>(data.py()) {
+                PyTypeError::new_err(format!("{kind} objects cannot be sent: bytes-like ones can"))
+            } else {
+                error
+            }
+        })?;
+        if !buffer.is_c_contiguous() {
+            return Err(PyBufferError::new_err("the buffer is not contiguous: send a copy, bytes(data)"));
+        }
+        Ok(Payload::Buffer(buffer))
+    }
+
+    /// The part to send.
+    pub fn part(&mut self) -> Part<'_> {
+        match self {
+            Payload::Bytes(bytes) => Part::Bytes(bytes.as_bytes()),
+            Payload::Buffer(buffer) => Part::Bytes(lend(buffer)),
+            Payload::Message(message) => Part::Message(message),
+        }
+    }
+}
+
+fn lend(buffer: &PyUntypedBuffer) -> &[u8] {
+    let len = buffer.len_bytes();
+    if len == 0 {
+        return &[];
+    }
+    // SAFETY: a C-contiguous buffer has `len` bytes at its start, and the exporter keeps them in place while the buffer is
+    // held. Another thread may write to them meanwhile, as with every user of the buffer protocol: the bytes are only
+    // copied, never interpreted, so that such a race can garble the caller's own data and nothing else.
+    unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), len) }
+}
+
+/// Fills a Python buffer view with a message's bytes.
+///
+/// # Safety
+/// `view` is the pointer that CPython gave to a `bf_getbuffer`; `owner` keeps `message` alive and in place.
+pub unsafe fn fill_view(
+    owner: Bound<'_, PyAny>,
+    message: &Message,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> PyResult<()> {
+    let data = message.as_slice();
+    let start = if data.is_empty() {
+        // Some exporters' users dislike NULL; any non-null address will do for no bytes.
+        ptr::NonNull::<u8>::dangling().as_ptr()
+    } else {
+        data.as_ptr().cast_mut()
+    };
+    let len = isize::try_from(data.len())?;
+    // SAFETY: `view` is valid by this function's contract. The bytes stay while `owner` lives, whose reference the view
+    // takes. They are exported read-only.
+    let rc = unsafe { ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start.cast(), len, 1, flags) };
+    if rc == -1 {
+        return Err(PyErr::fetch(owner.py()));
+    }
+    Ok(())
+}
+
+/// Parts of all payloads, for one message.
+pub fn parts<'a>(payloads: &'a mut [Payload<'_>]) -> Vec<Part<'a>> {
+    payloads.iter_mut().map(Payload::part).collect()
+}
+
+/// Copies the message into a new bytes object.
+#[inline]
+pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, message.as_slice())
+}
+
+/// A message with a copy of a Python object's bytes.
+pub fn to_message(data: &Bound<'_, PyAny>) -> PyResult<Result<Message>> {
+    let mut payload = Payload::of(data)?;
+    Ok(match payload.part() {
+        Part::Bytes(bytes) => Message::from_slice(bytes),
+        Part::Message(message) => message.share(),
+    })
+}

@@ -1,0 +1,45 @@
+//! The core's error as one of pyzmq's exceptions. Which class goes with which errno is decided in `brokerless.error`.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use crate::error::Error;
+
+static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// The Python exception for an error of the core.
+#[cold]
+pub fn to_py(py: Python<'_>, error: Error) -> PyErr {
+    let detail = match &error {
+        Error::Zmq { detail, .. } => detail.as_deref().map(str::to_owned),
+        other => Some(other.to_string()),
+    };
+    let kind = match &error {
+        Error::Closed(_) => "closed",
+        Error::Forked(_) => "forked",
+        _ => "zmq",
+    };
+    let made = MAKE
+        .get_or_try_init(py, || {
+            let module = py.import("brokerless.error")?;
+            Ok(module.getattr("_make")?.unbind())
+        })
+        .and_then(|make: &Py<PyAny>| make.call1(py, (error.errno(), detail, kind)));
+    match made {
+        Ok(exception) => PyErr::from_value(exception.into_bound(py)),
+        Err(failed) => failed,
+    }
+}
+
+/// `?` for results of the core.
+pub trait OrRaise<T> {
+    /// The value, or the exception.
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+}
+
+impl<T> OrRaise<T> for crate::error::Result<T> {
+    #[inline]
+    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
+        self.map_err(|error| to_py(py, error))
+    }
+}

@@ -1,0 +1,87 @@
+//! `Frame`: a message frame that Python reads without a copy.
+
+use std::ffi::{c_int, CString};
+
+use parking_lot::Mutex;
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::buffer;
+use super::errors::OrRaise;
+use crate::message::Message;
+
+/// One frame of a message.
+#[pyclass(frozen, subclass, weakref, name = "Frame", module = "brokerless._core")]
+pub struct PyFrame {
+    /// The lock is for sharing, which writes to the message's header. Its bytes never change.
+    message: Mutex<Message>,
+}
+
+impl PyFrame {
+    /// A frame around a message.
+    pub fn wrap(message: Message) -> Self {
+        PyFrame { message: Mutex::new(message) }
+    }
+
+    /// Another message with the same content.
+    pub fn share(&self, py: Python<'_>) -> PyResult<Message> {
+        self.message.lock().share().or_raise(py)
+    }
+}
+
+#[pymethods]
+impl PyFrame {
+    #[new]
+    #[pyo3(signature = (data=None))]
+    fn new(py: Python<'_>, data: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        match data {
+            None => Ok(Self::wrap(Message::new())),
+            Some(data) => Ok(Self::wrap(buffer::to_message(data)?.or_raise(py)?)),
+        }
+    }
+
+    /// The frame's bytes, copied.
+    #[getter]
+    fn bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        buffer::to_bytes(py, &self.message.lock())
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        self.bytes(py)
+    }
+
+    fn __len__(&self) -> usize {
+        self.message.lock().len()
+    }
+
+    /// Whether more frames of the same message follow.
+    #[getter]
+    fn more(&self) -> bool {
+        self.message.lock().more()
+    }
+
+    /// A numeric property (`zmq.MORE`, `zmq.SHARED`), or a named one of the connection ("Peer-Address", "Socket-Type").
+    fn get(&self, py: Python<'_>, option: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let message = self.message.lock();
+        if let Ok(number) = option.extract::<i32>() {
+            let value = message.get(number).or_raise(py)?;
+            return Ok(value.into_pyobject(py)?.into_any().unbind());
+        }
+        let name = CString::new(option.extract::<String>()?)
+            .map_err(|_| PyValueError::new_err("a property's name has no NUL in it"))?;
+        match message.property(&name) {
+            Some(value) => Ok(value.into_pyobject(py)?.into_any().unbind()),
+            None => Err(crate::error::Error::zmq(crate::error::errno::EINVAL)).or_raise(py),
+        }
+    }
+
+    #[allow(unsafe_code)]
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let frame = slf.get();
+        let message = frame.message.lock();
+        // SAFETY: `view` comes from CPython's buffer protocol; the frame owns the message, and never replaces it.
+        unsafe { buffer::fill_view(slf.clone().into_any(), &message, view, flags) }
+    }
+}

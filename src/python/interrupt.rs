@@ -1,0 +1,98 @@
+//! How a wait of the core lets Python's signal handlers run: Ctrl-C, and the Stop button of a notebook.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+use super::errors::to_py;
+use crate::error::{Error, Result};
+use crate::wait::{Deadline, Interrupt};
+
+/// A signal that another thread took, or that came just before the sleep, is noticed this soon.
+const SLICE: Duration = Duration::from_millis(25);
+
+/// Looks for signals on the main thread, where alone Python handles them.
+pub struct Signals {
+    main: bool,
+    raised: Option<PyErr>,
+}
+
+impl Signals {
+    /// For the thread that asks.
+    pub fn new() -> Self {
+        Signals { main: is_main_thread(), raised: None }
+    }
+
+    fn into_py(self, py: Python<'_>, error: Error) -> PyErr {
+        match (error, self.raised) {
+            (Error::Interrupted, Some(raised)) => raised,
+            (error, _) => to_py(py, error),
+        }
+    }
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Interrupt for Signals {
+    fn check(&mut self) -> Result<()> {
+        if !self.main {
+            return Ok(());
+        }
+        // While the interpreter shuts down there is nobody to raise to, and nothing to wait for either.
+        let checked = Python::try_attach(|py| py.check_signals());
+        match checked {
+            Some(Ok(())) => Ok(()),
+            Some(Err(raised)) => {
+                self.raised = Some(raised);
+                Err(Error::Interrupted)
+            }
+            None => Err(Error::Interrupted),
+        }
+    }
+
+    fn slice(&self) -> Option<Duration> {
+        self.main.then_some(SLICE)
+    }
+}
+
+/// Runs something that may wait, without the GIL.
+pub fn blocking<T: Send>(py: Python<'_>, work: impl FnOnce(&mut Signals) -> Result<T> + Send) -> PyResult<T> {
+    let mut signals = Signals::new();
+    match py.detach(|| work(&mut signals)) {
+        Ok(value) => Ok(value),
+        Err(error) => Err(signals.into_py(py, error)),
+    }
+}
+
+/// A `timeout=` in seconds; `None` is for ever.
+pub fn deadline(timeout: Option<f64>) -> PyResult<Deadline> {
+    match timeout {
+        None => Ok(Deadline::never()),
+        Some(seconds) => Ok(Deadline::after(duration(seconds)?)),
+    }
+}
+
+/// Seconds from Python: not negative, not NaN; what is too long for the clock is as good as for ever.
+pub fn duration(seconds: f64) -> PyResult<Duration> {
+    if seconds.is_nan() || seconds < 0.0 {
+        return Err(pyo3::exceptions::PyValueError::new_err(format!(
+            "timeout is in seconds, 0 or more (or None: for ever), not {seconds}"
+        )));
+    }
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+#[cfg(target_os = "linux")]
+fn is_main_thread() -> bool {
+    rustix::thread::gettid() == rustix::process::getpid()
+}
+
+/// Without a cheap answer every thread looks: Python itself knows which one is the main thread.
+#[cfg(not(target_os = "linux"))]
+fn is_main_thread() -> bool {
+    true
+}

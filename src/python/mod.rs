@@ -1,0 +1,47 @@
+//! The glue between the core and Python: it parses arguments into types, calls the core, maps the result.
+//!
+//! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
+//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`] and
+//! [`peers`]) and [`frame`]; [`poller`] and [`process`] are functions. Policy and looks are Python's: see the package.
+
+pub mod buffer;
+pub mod context;
+pub mod errors;
+pub mod frame;
+pub mod interrupt;
+pub mod json;
+pub mod options;
+pub mod peers;
+pub mod poller;
+pub mod process;
+pub mod recv;
+pub mod send;
+pub mod socket;
+
+use pyo3::prelude::*;
+
+/// The Rust core of brokerless. Import `brokerless`, not this.
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::context::PyContext;
+    #[pymodule_export]
+    use super::frame::PyFrame;
+    #[pymodule_export]
+    use super::json::{json_dumps, json_loads};
+    #[pymodule_export]
+    use super::options::constants_table;
+    #[pymodule_export]
+    use super::peers::PyPeer;
+    #[pymodule_export]
+    use super::poller::poll;
+    #[pymodule_export]
+    use super::process::{curve_keypair, curve_public, flush_at_exit, has, strerror, zmq_errno, zmq_version_info};
+    #[pymodule_export]
+    use super::socket::{PySocket, PyStats};
+
+    /// The version of the crate, which is the package's.
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

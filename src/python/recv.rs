@@ -1,0 +1,130 @@
+//! Receiving into Python. One DONTWAIT try with the GIL held; only what is not there yet waits, without it.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::buffer::to_bytes;
+use super::errors::{to_py, OrRaise};
+use super::frame::PyFrame;
+use super::interrupt::blocking;
+use super::json;
+use super::send::{until, DONTWAIT};
+use super::socket::PySocket;
+use crate::explain;
+use crate::message::{Frames, Message};
+use crate::socket::Socket;
+
+#[pymethods]
+impl PySocket {
+    /// Receives one frame: bytes, or with copy=False a Frame.
+    #[pyo3(signature = (flags=0, copy=true, track=false, *, timeout=None))]
+    fn recv(&self, py: Python<'_>, flags: i32, copy: bool, track: bool, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        // `track` says nothing about a message that comes in; pyzmq takes it and so do we.
+        let _ = track;
+        let message = recv_frame(py, self.core().or_raise(py)?, flags, timeout)?;
+        present(py, message, copy)
+    }
+
+    /// Receives all frames of a message.
+    #[pyo3(signature = (flags=0, copy=true, track=false, *, timeout=None))]
+    fn recv_multipart<'py>(
+        &self,
+        py: Python<'py>,
+        flags: i32,
+        copy: bool,
+        track: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let _ = track;
+        let frames = recv_frames(py, self.core().or_raise(py)?, flags, timeout)?;
+        if copy {
+            return PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)));
+        }
+        let list = PyList::empty(py);
+        for frame in frames {
+            list.append(present(py, frame, false)?)?;
+        }
+        Ok(list)
+    }
+
+    /// Receives JSON: (True, object) if Rust can read it as Python's json does, else (False, bytes).
+    #[pyo3(signature = (flags, timeout))]
+    fn _recv_json<'py>(
+        &self,
+        py: Python<'py>,
+        flags: i32,
+        timeout: Option<f64>,
+    ) -> PyResult<(bool, Bound<'py, PyAny>)> {
+        let message = recv_frame(py, self.core().or_raise(py)?, flags, timeout)?;
+        Ok(match json::loads(py, message.as_slice())? {
+            Some(object) => (true, object),
+            None => (false, to_bytes(py, &message).into_any()),
+        })
+    }
+
+    /// The next message: bytes, or a list of bytes if it has several frames. None when the socket or context is gone.
+    fn _next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let socket = self.core().or_raise(py)?;
+        let done = match socket.try_recv_multipart() {
+            Err(error) if error.is_again() => {
+                let end = until(0, None, || socket.timeouts().0)?;
+                blocking(py, |signals| match socket.recv_multipart(end, signals) {
+                    Err(error) if crate::socket::is_gone(&error) => Ok(None),
+                    done => done.map(Some),
+                })?
+            }
+            Err(error) if crate::socket::is_gone(&error) => None,
+            Err(error) => return Err(to_py(py, explain::recv(socket, error, None))),
+            Ok(frames) => Some(frames),
+        };
+        Ok(match done.as_deref() {
+            None => None,
+            Some([frame]) => Some(to_bytes(py, frame).into_any()),
+            Some(frames) => {
+                let frames = frames.iter().map(|frame| to_bytes(py, frame));
+                Some(PyList::new(py, frames)?.into_any())
+            }
+        })
+    }
+
+    /// Waits for events (milliseconds, as in pyzmq; negative or None: for ever) and returns those that are there.
+    #[pyo3(signature = (timeout=None, flags=1))]
+    fn poll(&self, py: Python<'_>, timeout: Option<f64>, flags: i32) -> PyResult<i32> {
+        let socket = self.core().or_raise(py)?;
+        let end = super::poller::deadline_ms(timeout)?;
+        blocking(py, |signals| socket.poll(flags, end, signals))
+    }
+}
+
+#[inline]
+fn recv_frame(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>) -> PyResult<Message> {
+    match socket.try_recv() {
+        Ok(message) => Ok(message),
+        Err(error) if error.is_again() && flags & DONTWAIT == 0 => {
+            let end = until(flags, timeout, || socket.timeouts().0)?;
+            blocking(py, |signals| socket.recv(end, signals))
+        }
+        Err(error) => Err(to_py(py, explain::recv(socket, error, None))),
+    }
+}
+
+fn recv_frames(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>) -> PyResult<Frames> {
+    match socket.try_recv_multipart() {
+        Ok(frames) => Ok(frames),
+        Err(error) if error.is_again() && flags & DONTWAIT == 0 => {
+            let end = until(flags, timeout, || socket.timeouts().0)?;
+            blocking(py, |signals| socket.recv_multipart(end, signals))
+        }
+        Err(error) => Err(to_py(py, explain::recv(socket, error, None))),
+    }
+}
+
+#[inline]
+fn present(py: Python<'_>, message: Message, copy: bool) -> PyResult<Py<PyAny>> {
+    if copy {
+        let bytes: Bound<'_, PyBytes> = to_bytes(py, &message);
+        return Ok(bytes.into_any().unbind());
+    }
+    // The class that Python knows, whose methods the package adds.
+    Ok(Py::new(py, PyFrame::wrap(message))?.into_any())
+}

@@ -1,0 +1,224 @@
+//! `Socket` of the core for Python: life, endpoints, options. Sending and receiving are in `send` and `recv`.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
+
+use super::context::PyContext;
+use super::errors::OrRaise;
+use super::interrupt::{blocking, Signals};
+use crate::error::{errno, Error, Result};
+use crate::options::{self, Kind};
+use crate::socket::Socket;
+
+/// A socket that any thread may use at any time.
+#[pyclass(frozen, subclass, name = "Socket", module = "brokerless._core")]
+pub struct PySocket {
+    /// Set by `_open`, so that a subclass in Python decides what its constructor takes.
+    socket: OnceLock<Socket>,
+}
+
+/// What a socket has counted.
+#[pyclass(frozen, eq, get_all, name = "SocketStats", module = "brokerless._core")]
+#[derive(Clone, PartialEq, Eq)]
+pub struct PyStats {
+    messages_sent: u64,
+    messages_received: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+}
+
+#[pymethods]
+impl PyStats {
+    fn __repr__(&self) -> String {
+        format!(
+            "SocketStats(messages_sent={}, messages_received={}, bytes_sent={}, bytes_received={})",
+            self.messages_sent, self.messages_received, self.bytes_sent, self.bytes_received
+        )
+    }
+}
+
+impl PySocket {
+    /// The core's socket.
+    #[inline]
+    pub fn core(&self) -> Result<&Socket> {
+        self.socket.get().ok_or_else(Error::closed)
+    }
+}
+
+#[pymethods]
+impl PySocket {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        PySocket { socket: OnceLock::new() }
+    }
+
+    /// Opens libzmq's socket; once, by the constructor.
+    fn _open(&self, py: Python<'_>, context: &PyContext, socket_type: i32) -> PyResult<()> {
+        let socket = context.context.socket(socket_type).or_raise(py)?;
+        self.socket.set(socket).map_err(|_| PyTypeError::new_err("this socket was opened before"))
+    }
+
+    /// Whether the socket was closed (also: never opened, or made before fork()).
+    #[getter]
+    fn closed(&self) -> bool {
+        self.socket.get().is_none_or(Socket::closed)
+    }
+
+    /// The address of libzmq's socket, for other bindings.
+    #[getter]
+    fn underlying(&self, py: Python<'_>) -> PyResult<usize> {
+        self.core().and_then(Socket::address).or_raise(py)
+    }
+
+    /// A number that is this socket's alone within its context.
+    #[getter]
+    fn _id(&self, py: Python<'_>) -> PyResult<u64> {
+        self.core().map(Socket::id).or_raise(py)
+    }
+
+    fn bind(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
+        let endpoint = endpoint(addr)?;
+        py.detach(|| self.core()?.bind(&endpoint)).or_raise(py)
+    }
+
+    fn connect(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
+        let endpoint = endpoint(addr)?;
+        py.detach(|| self.core()?.connect(&endpoint)).or_raise(py)
+    }
+
+    fn unbind(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
+        let endpoint = endpoint(addr)?;
+        blocking(py, |signals| self.core()?.unbind(&endpoint, signals))
+    }
+
+    fn disconnect(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
+        let endpoint = endpoint(addr)?;
+        py.detach(|| self.core()?.disconnect(&endpoint)).or_raise(py)
+    }
+
+    /// (endpoint, bound) of everything it is bound or connected to.
+    #[getter]
+    fn _endpoints(&self) -> Vec<(String, bool)> {
+        let all = self.socket.get().map(Socket::endpoints).unwrap_or_default();
+        all.into_iter().map(|at| (at.endpoint, at.bound)).collect()
+    }
+
+    /// Counts of messages and bytes, in and out.
+    #[getter]
+    fn stats(&self) -> PyStats {
+        let stats = self.socket.get().map(Socket::stats).unwrap_or_default();
+        PyStats {
+            messages_sent: stats.messages_sent,
+            messages_received: stats.messages_received,
+            bytes_sent: stats.bytes_sent,
+            bytes_received: stats.bytes_received,
+        }
+    }
+
+    #[pyo3(signature = (linger=None))]
+    fn close(&self, py: Python<'_>, linger: Option<i32>) -> PyResult<()> {
+        let Some(socket) = self.socket.get() else {
+            return Ok(());
+        };
+        blocking(py, |signals: &mut Signals| socket.close(linger, signals))
+    }
+
+    /// Closes at the end of the object's life: never for long, lingering for `patience` seconds at most.
+    fn _abandon(&self, py: Python<'_>, patience: f64) {
+        if let Some(socket) = self.socket.get() {
+            let patience = Duration::try_from_secs_f64(patience).unwrap_or_default();
+            py.detach(|| socket.abandon(patience));
+        }
+    }
+
+    /// Sets an option.
+    fn set(&self, py: Python<'_>, option: i32, optval: &Bound<'_, PyAny>) -> PyResult<()> {
+        let socket = self.core().or_raise(py)?;
+        let done = match kind(option) {
+            Kind::Int | Kind::Bool | Kind::Fd => socket.set_i32(option, small_int(optval)?),
+            Kind::Int64 | Kind::Uint64 => socket.set_i64(option, large_int(optval)?),
+            Kind::Bytes | Kind::Text | Kind::Key => socket.set_bytes(option, bytes(optval)?),
+        };
+        done.or_raise(py)
+    }
+
+    /// An option's value.
+    fn get(&self, py: Python<'_>, option: i32) -> PyResult<Py<PyAny>> {
+        let socket = self.core().or_raise(py)?;
+        Ok(match kind(option) {
+            Kind::Int | Kind::Bool | Kind::Fd => {
+                let value = socket.get_i32(option).or_raise(py)?;
+                value.into_pyobject(py)?.into_any().unbind()
+            }
+            // Signed for both, as pyzmq shows them: -1 is every bit of AFFINITY.
+            Kind::Int64 | Kind::Uint64 => {
+                let value = socket.get_i64(option).or_raise(py)?;
+                value.into_pyobject(py)?.into_any().unbind()
+            }
+            kind => {
+                let mut value = match kind {
+                    Kind::Key => socket.get_key(option),
+                    _ => socket.get_bytes(option),
+                }
+                .or_raise(py)?;
+                if kind != Kind::Bytes && value.last() == Some(&0) {
+                    value.pop();
+                }
+                PyBytes::new(py, &value).into_any().unbind()
+            }
+        })
+    }
+}
+
+/// The type of an option's value; what the table does not know goes to libzmq as an int, which says EINVAL.
+fn kind(option: i32) -> Kind {
+    options::socket_option(option).map_or(Kind::Int, |option| option.kind)
+}
+
+fn int<'a, 'py>(value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyInt>> {
+    value.cast::<PyInt>().map_err(|_| PyTypeError::new_err(format!("expected int, got: {}", shown(value))))
+}
+
+fn small_int(value: &Bound<'_, PyAny>) -> PyResult<i32> {
+    let value = int(value)?;
+    value.extract().map_err(|_| PyOverflowError::new_err(format!("{value} does not fit into the option's 32 bits")))
+}
+
+fn large_int(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let value = int(value)?;
+    let unsigned = || value.extract::<u64>().map(u64::cast_signed);
+    value
+        .extract()
+        .or_else(|_| unsigned())
+        .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit into the option's 64 bits")))
+}
+
+fn bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
+    let wrong = || PyTypeError::new_err(format!("expected bytes, got: {}", shown(value)));
+    value.cast::<PyBytes>().map(|b| b.as_bytes()).map_err(|_| wrong())
+}
+
+fn shown(value: &Bound<'_, PyAny>) -> String {
+    value.repr().map_or_else(|_| "an object without a repr".into(), |text| text.to_string())
+}
+
+/// pyzmq takes str and bytes as endpoints.
+fn endpoint(addr: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(text) = addr.cast::<PyString>() {
+        return Ok(text.to_str()?.to_owned());
+    }
+    if let Ok(raw) = addr.cast::<PyBytes>() {
+        return Ok(String::from_utf8(raw.as_bytes().to_vec())?);
+    }
+    Err(PyTypeError::new_err(format!("expected str, got: {}", shown(addr))))
+}
+
+/// What a type that cannot do something answers.
+pub fn unsupported(what: &str) -> Error {
+    Error::explained(errno::ENOTSUP, what)
+}

@@ -1,0 +1,531 @@
+//! A socket that any thread may use at any time.
+//!
+//! libzmq's sockets are not thread-safe, so each has one lock, held only around non-blocking libzmq calls. A call that
+//! cannot go on puts itself on the socket's list of waiters (under that lock, so that no change slips in between) and
+//! sleeps in `wait.rs` on the socket's descriptor and on its own waker. The descriptor is edge-triggered and the calls
+//! of other threads may use up its edge; so a call that finds waiters looks at the socket's events and wakes those whose
+//! turn it may be.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::context::Context;
+use crate::endpoint::Endpoint;
+use crate::error::{errno, Error, Result};
+use crate::ffi::{fork_generation, RawSocket};
+use crate::monitor::Watch;
+use crate::subscriptions::Subscriptions;
+use crate::wait::{wait, Deadline, Interrupt, Never, Source, Waker};
+
+/// What a waiter waits for.
+pub type Events = i32;
+/// A message to take.
+pub const POLLIN: Events = zmq_sys::ZMQ_POLLIN as Events;
+/// Room to send.
+pub const POLLOUT: Events = zmq_sys::ZMQ_POLLOUT as Events;
+/// Any change at all: for conditions that libzmq has no event for.
+pub(crate) const ANY: Events = 0;
+
+/// How long a close may wait for an I/O thread to give the port back.
+const RELEASE: Duration = Duration::from_millis(500);
+
+/// A handle to a socket; clones name the same one.
+#[derive(Clone)]
+pub struct Socket(pub(crate) Arc<Shared>);
+
+/// What all handles share.
+pub struct Shared {
+    pub(crate) id: u64,
+    pub(crate) kind: i32,
+    pub(crate) fd: i32,
+    pub(crate) context: Context,
+    generation: u64,
+    registered: bool,
+    state: Mutex<State>,
+}
+
+/// Counts of what went through a socket. A multipart message is one message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Whole messages handed to libzmq.
+    pub messages_sent: u64,
+    /// Whole messages taken from libzmq.
+    pub messages_received: u64,
+    /// Their bytes, frames added up.
+    pub bytes_sent: u64,
+    /// Their bytes, frames added up.
+    pub bytes_received: u64,
+}
+
+/// An endpoint of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// As libzmq resolved it: a bound "tcp://*:*" has its port here.
+    pub endpoint: String,
+    /// Bound, or connected.
+    pub bound: bool,
+    /// As the user wrote it.
+    pub given: String,
+}
+
+/// What the lock guards.
+pub(crate) struct State {
+    pub(crate) raw: Option<RawSocket>,
+    pub(crate) kind: i32,
+    waiters: Vec<Waiter>,
+    seen: Events,
+    pub(crate) stats: Stats,
+    pub(crate) endpoints: Vec<Attached>,
+    pub(crate) receive_timeout: i64,
+    pub(crate) send_timeout: i64,
+    /// When a REQ sent what it has no reply to, or a REP received what it has not replied to.
+    pub(crate) open_since: Option<Instant>,
+    pub(crate) watch: Option<Arc<Watch>>,
+    pub(crate) subscriptions: Option<Subscriptions>,
+}
+
+struct Waiter {
+    waker: Arc<Waker>,
+    want: Events,
+}
+
+impl Socket {
+    /// Opens a socket that the context counts and lists.
+    pub(crate) fn open(context: &Context, kind: i32) -> Result<Self> {
+        let socket = Self::build(context, kind, true)?;
+        context.register(socket.0.id, Arc::downgrade(&socket.0));
+        Ok(socket)
+    }
+
+    /// Opens a socket of our own, which no user sees.
+    pub(crate) fn internal(context: &Context, kind: i32) -> Result<Self> {
+        Self::build(context, kind, false)
+    }
+
+    fn build(context: &Context, kind: i32, registered: bool) -> Result<Self> {
+        let publisher = registered && kind == zmq_sys::ZMQ_PUB as i32;
+        let raw = context.raw_socket(if publisher { zmq_sys::ZMQ_XPUB as i32 } else { kind })?;
+        let subscriptions = match publisher {
+            true => Some(Subscriptions::of(&raw)?),
+            false => None,
+        };
+        let state = State {
+            raw: Some(raw),
+            kind,
+            waiters: Vec::new(),
+            seen: 0,
+            stats: Stats::default(),
+            endpoints: Vec::new(),
+            receive_timeout: -1,
+            send_timeout: -1,
+            open_since: None,
+            watch: None,
+            subscriptions,
+        };
+        let fd = state.get_i32(zmq_sys::ZMQ_FD as i32)?;
+        Ok(Socket(Arc::new(Shared {
+            id: context.new_id(),
+            kind,
+            fd,
+            context: context.clone(),
+            generation: fork_generation(),
+            registered,
+            state: Mutex::new(state),
+        })))
+    }
+
+    pub(crate) fn upgrade(weak: &Weak<Shared>) -> Option<Self> {
+        weak.upgrade().map(Socket)
+    }
+
+    /// The libzmq type it was made as.
+    pub fn kind(&self) -> i32 {
+        self.0.kind
+    }
+
+    /// Its number within its context, for names that must be unique.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Its context.
+    pub fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    /// Its descriptor: readable, edge-triggered, when `events()` should be asked again.
+    pub fn fd(&self) -> i32 {
+        self.0.fd
+    }
+
+    /// Whether it was closed.
+    pub fn closed(&self) -> bool {
+        self.0.generation != fork_generation() || self.0.state.lock().raw.is_none()
+    }
+
+    /// What it has counted so far; also after its close.
+    pub fn stats(&self) -> Stats {
+        self.0.state.lock().stats
+    }
+
+    /// What it is bound and connected to.
+    pub fn endpoints(&self) -> Vec<Attached> {
+        self.0.state.lock().endpoints.clone()
+    }
+
+    /// RCVTIMEO and SNDTIMEO, in milliseconds; negative is for ever.
+    pub fn timeouts(&self) -> (i64, i64) {
+        let state = self.0.state.lock();
+        (state.receive_timeout, state.send_timeout)
+    }
+
+    /// When a REQ sent what it has no reply to, or a REP received what it has not replied to.
+    pub(crate) fn open_since(&self) -> Option<Instant> {
+        self.0.state.lock().open_since
+    }
+
+    /// The address of libzmq's socket, as other bindings take it.
+    pub fn address(&self) -> Result<usize> {
+        self.once(ANY, |state| Ok(state.raw()?.address()))
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, State>> {
+        if self.0.generation != fork_generation() {
+            return Err(Error::forked());
+        }
+        Ok(self.0.state.lock())
+    }
+
+    /// Tries once. EAGAIN means: not now.
+    pub(crate) fn once<T>(&self, want: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
+        let mut state = self.lock()?;
+        state.attempt(want, true, &mut work)
+    }
+
+    /// Tries until it works, the deadline is over, a signal handler raises, or the socket is closed.
+    pub(crate) fn run<T>(
+        &self,
+        want: Events,
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+        mut work: impl FnMut(&mut State) -> Result<T>,
+    ) -> Result<T> {
+        let waker = Waker::of_this_thread()?;
+        {
+            let mut state = self.lock()?;
+            match state.attempt(want, true, &mut work) {
+                Err(error) if error.is_again() && !deadline.is_over() => {}
+                done => return done,
+            }
+            state.listen(&waker, want);
+        }
+        let done = self.run_as_waiter(want, &waker, deadline, interrupt, &mut work);
+        self.unlisten(&waker);
+        done
+    }
+
+    /// Puts a waker on the list of waiters.
+    pub(crate) fn listen(&self, waker: &Arc<Waker>, want: Events) -> Result<()> {
+        self.lock()?.listen(waker, want);
+        Ok(())
+    }
+
+    /// Takes it off again, once.
+    pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
+        let waiters = &mut self.0.state.lock().waiters;
+        let own = |waiter: &Waiter| Arc::ptr_eq(&waiter.waker, waker);
+        if let Some(index) = waiters.iter().position(own) {
+            waiters.swap_remove(index);
+        }
+    }
+
+    fn run_as_waiter<T>(
+        &self,
+        want: Events,
+        waker: &Waker,
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+        work: &mut impl FnMut(&mut State) -> Result<T>,
+    ) -> Result<T> {
+        let mut sources = [Source::readable(self.0.fd), Source::readable(waker.fd())];
+        loop {
+            let ready = wait(&mut sources, deadline, interrupt)?;
+            // Before the look, so that a wake during it is kept for the next wait.
+            waker.drain();
+            let mut state = self.lock()?;
+            if state.raw.is_none() {
+                return Err(Error::closed_while_waiting());
+            }
+            let edge = !sources[0].seen.is_empty();
+            match state.attempt(want, edge, work) {
+                Err(error) if error.is_again() && ready => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// ZMQ_EVENTS: what can be done now without waiting.
+    pub fn events(&self) -> Result<Events> {
+        self.once(ANY, |state| state.events())
+    }
+
+    /// Binds.
+    pub fn bind(&self, endpoint: &str) -> Result<()> {
+        self.attach(endpoint, true)
+    }
+
+    /// Connects.
+    pub fn connect(&self, endpoint: &str) -> Result<()> {
+        self.attach(endpoint, false)
+    }
+
+    fn attach(&self, text: &str, bound: bool) -> Result<()> {
+        let endpoint = Endpoint::parse(text)?;
+        self.0.context.check_fork()?;
+        let watch = if endpoint.is_inproc() { None } else { self.watch_early()? };
+        self.once(ANY, |state| {
+            let raw = state.raw()?;
+            if let (Some(watch), None) = (&watch, &state.watch) {
+                watch.start(raw)?;
+                state.watch = Some(watch.clone());
+            }
+            let raw = state.raw()?;
+            if bound {
+                raw.bind(endpoint.as_c())?;
+            } else {
+                raw.connect(endpoint.as_c())?;
+            }
+            let resolved = state.last_endpoint()?;
+            state.endpoints.push(Attached { endpoint: resolved, bound, given: text.to_owned() });
+            Ok(())
+        })?;
+        if endpoint.is_inproc() {
+            self.0.context.hub().poke();
+        }
+        Ok(())
+    }
+
+    /// Ends a bind, and waits until the port is free.
+    pub fn unbind(&self, endpoint: &str, interrupt: &mut dyn Interrupt) -> Result<()> {
+        let parsed = Endpoint::parse(endpoint)?;
+        if parsed.is_inproc() {
+            self.detach(&parsed, endpoint, true)?;
+            self.0.context.hub().poke();
+            return Ok(());
+        }
+        let watch = self.watch_now()?;
+        let before = watch.listeners_closed();
+        self.detach(&parsed, endpoint, true)?;
+        watch.wait_closed(before + 1, Deadline::after(RELEASE), interrupt)
+    }
+
+    /// Ends a connect.
+    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
+        let parsed = Endpoint::parse(endpoint)?;
+        self.detach(&parsed, endpoint, false)?;
+        if parsed.is_inproc() {
+            self.0.context.hub().poke();
+        }
+        Ok(())
+    }
+
+    fn detach(&self, parsed: &Endpoint, endpoint: &str, bound: bool) -> Result<()> {
+        let gone = self.once(ANY, |state| {
+            let raw = state.raw()?;
+            let result = match bound {
+                true => raw.unbind(parsed.as_c()),
+                false => raw.disconnect(parsed.as_c()),
+            };
+            result.map_err(|error| {
+                let verb = if bound { "bound" } else { "connected" };
+                let all = state.endpoints.iter().map(|at| at.endpoint.as_str());
+                let all: Vec<&str> = all.collect();
+                error.or_explain(|| {
+                    format!("{endpoint:?} is not an endpoint that this socket is {verb} to; it has {all:?}")
+                })
+            })?;
+            let index = state
+                .endpoints
+                .iter()
+                .position(|at| at.bound == bound && (at.endpoint == endpoint || at.given == endpoint));
+            Ok(index.map(|index| state.endpoints.remove(index)))
+        })?;
+        // Not under this socket's lock: who waits for peers holds the watch's lock and asks for this one.
+        if let (Some(at), Some(watch)) = (gone, self.0.watch()) {
+            watch.forget(&at.endpoint, bound);
+        }
+        Ok(())
+    }
+
+    /// Closes: wakes every call that waits in it, and returns when its ports are free for the next bind.
+    ///
+    /// `linger` (milliseconds) replaces LINGER. Messages go on being delivered in the background.
+    pub fn close(&self, linger: Option<i32>, interrupt: &mut dyn Interrupt) -> Result<()> {
+        if self.0.generation != fork_generation() {
+            return Ok(());
+        }
+        self.finish(linger, Deadline::after(RELEASE), interrupt)
+    }
+
+    /// Closes because nobody can reach it any more (garbage, exit): never for long, and lingering for at most `patience`.
+    pub fn abandon(&self, patience: Duration) {
+        if self.0.generation != fork_generation() {
+            return;
+        }
+        let most = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        let linger = self.get_i32(zmq_sys::ZMQ_LINGER as i32).unwrap_or(0);
+        let bounded = if linger < 0 { most } else { linger.min(most) };
+        let deadline = Deadline::after(Duration::from_millis(100));
+        // Nobody is left to tell: the socket is closed either way.
+        let _ = self.finish(Some(bounded), deadline, &mut Never);
+    }
+
+    fn finish(&self, linger: Option<i32>, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
+        let (raw, endpoints, watch) = {
+            let mut state = self.0.state.lock();
+            let Some(raw) = state.raw.take() else {
+                return Ok(());
+            };
+            for waiter in &state.waiters {
+                waiter.waker.wake();
+            }
+            (raw, std::mem::take(&mut state.endpoints), state.watch.take())
+        };
+        if self.0.registered {
+            self.0.context.forget(self.0.id);
+        }
+        if let Some(linger) = linger {
+            // ETERM: the context is ending, and asks for no linger.
+            let _ = raw.set(zmq_sys::ZMQ_LINGER as i32, &linger.to_ne_bytes());
+        }
+        let released = Watch::release(&self.0.context, &raw, watch, &endpoints, deadline, interrupt);
+        drop(raw);
+        if endpoints.iter().any(|at| at.endpoint.starts_with("inproc:")) {
+            self.0.context.hub().poke();
+        }
+        released
+    }
+
+    /// The watch of this socket, made if it has none.
+    pub(crate) fn watch_now(&self) -> Result<Arc<Watch>> {
+        if let Some(watch) = self.lock()?.watch.clone() {
+            return Ok(watch);
+        }
+        let watch = Watch::new(&self.0.context, self.0.id)?;
+        self.once(ANY, |state| {
+            if state.watch.is_none() {
+                watch.start(state.raw()?)?;
+                state.watch = Some(watch.clone());
+            }
+            Ok(())
+        })?;
+        self.0.context.hub().add(&watch)?;
+        Ok(watch)
+    }
+
+    /// A watch for a socket about to bind or connect, while its context has few of them.
+    fn watch_early(&self) -> Result<Option<Arc<Watch>>> {
+        if !self.0.registered || self.lock()?.watch.is_some() || !self.0.context.hub().has_room() {
+            return Ok(None);
+        }
+        let watch = Watch::new(&self.0.context, self.0.id)?;
+        self.0.context.hub().add(&watch)?;
+        Ok(Some(watch))
+    }
+
+    /// Wakes every call that waits in this socket, to look again.
+    pub(crate) fn poke(&self) {
+        for waiter in &self.0.state.lock().waiters {
+            waiter.waker.wake();
+        }
+    }
+}
+
+impl Shared {
+    /// The watch, if it has one.
+    pub(crate) fn watch(&self) -> Option<Arc<Watch>> {
+        self.state.lock().watch.clone()
+    }
+}
+
+impl State {
+    /// libzmq's socket.
+    pub(crate) fn raw(&self) -> Result<&RawSocket> {
+        self.raw.as_ref().ok_or_else(Error::closed)
+    }
+
+    /// One try, and the wake-ups that it owes to others.
+    ///
+    /// `edge`: it may have used up the edge of the descriptor, so that every waiter with something to do must look. A
+    /// waiter that was merely woken owes only what is newly there; otherwise two that cannot go on would wake each other
+    /// for ever.
+    fn attempt<T>(&mut self, want: Events, edge: bool, work: &mut impl FnMut(&mut State) -> Result<T>) -> Result<T> {
+        let mut done = work(self);
+        if let Err(error) = &done {
+            if error.is_again() && want != ANY && self.events()? & want != 0 {
+                // A send looks at what the I/O threads have to say only now and then; `events` always does.
+                done = work(self);
+            }
+        }
+        if !self.waiters.is_empty() && self.raw.is_some() {
+            // A socket whose context ends has no events: its waiters are woken by libzmq itself.
+            let now = self.events().unwrap_or(POLLIN | POLLOUT);
+            let news = if edge { now } else { now & !self.seen };
+            self.seen = now;
+            for waiter in &self.waiters {
+                if waiter.want & news != 0 || (edge && waiter.want == ANY) {
+                    waiter.waker.wake();
+                }
+            }
+        }
+        done
+    }
+
+    fn listen(&mut self, waker: &Arc<Waker>, want: Events) {
+        self.waiters.push(Waiter { waker: waker.clone(), want });
+    }
+
+    pub(crate) fn events(&mut self) -> Result<Events> {
+        let events = self.get_i32(zmq_sys::ZMQ_EVENTS as i32)?;
+        // Our PUB is an XPUB, whose subscriptions are nobody's messages.
+        Ok(match self.subscriptions {
+            Some(_) => events & !POLLIN,
+            None => events,
+        })
+    }
+
+    pub(crate) fn get_i32(&self, option: i32) -> Result<i32> {
+        let mut value = [0u8; 4];
+        self.raw()?.get(option, &mut value)?;
+        Ok(i32::from_ne_bytes(value))
+    }
+
+    pub(crate) fn last_endpoint(&self) -> Result<String> {
+        let mut buffer = [0u8; 1024];
+        let len = self.raw()?.get(zmq_sys::ZMQ_LAST_ENDPOINT as i32, &mut buffer)?;
+        let text = buffer[..len].split(|byte| *byte == 0).next();
+        Ok(String::from_utf8_lossy(text.unwrap_or_default()).into_owned())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.generation != fork_generation() {
+            return;
+        }
+        if self.registered {
+            self.context.forget(self.id);
+        }
+        let state = self.state.get_mut();
+        if let (Some(raw), Some(watch)) = (&state.raw, &state.watch) {
+            watch.end(raw);
+        }
+    }
+}
+
+/// Whether an errno means that the socket or its context is gone.
+pub fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Closed(_)) || error.errno() == errno::ETERM
+}

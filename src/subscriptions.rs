@@ -1,0 +1,138 @@
+//! Who has subscribed to what, seen from the publisher.
+//!
+//! A libzmq PUB knows its subscriptions and tells nobody; an XPUB delivers them as messages. So the PUB that a user opens
+//! is an XPUB underneath, whose subscription messages end up in this table. To its peers, and in every call, it is a PUB:
+//! subscribers accept both alike (RFC 29).
+
+use std::collections::BTreeMap;
+
+use crate::error::{errno, Error, Result};
+use crate::ffi::RawSocket;
+use crate::message::Message;
+use crate::socket::{Socket, State, ANY};
+use crate::wait::{Deadline, Interrupt};
+
+/// After how many sends the table is brought up to date, so that libzmq's queue of subscriptions stays short.
+const EVERY: u64 = 256;
+
+/// The subscriptions of one publisher.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    topics: BTreeMap<Vec<u8>, usize>,
+}
+
+impl Subscriptions {
+    pub(crate) fn of(raw: &RawSocket) -> Result<Self> {
+        // Every subscription and every end of one, not only the first and last of a topic.
+        raw.set(zmq_sys::ZMQ_XPUB_VERBOSER as i32, &1i32.to_ne_bytes())?;
+        Ok(Self::default())
+    }
+
+    fn learn(&mut self, message: &[u8]) {
+        match message.split_first() {
+            Some((1, topic)) => *self.topics.entry(topic.to_vec()).or_default() += 1,
+            Some((0, topic)) => {
+                if let Some(count) = self.topics.get_mut(topic) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.topics.remove(topic);
+                    }
+                }
+            }
+            // An XSUB peer may send anything upstream; a PUB has no use for it.
+            _ => {}
+        }
+    }
+
+    /// How many subscriptions a message on `topic` matches; of any topic, how many there are.
+    fn count(&self, topic: Option<&[u8]>) -> usize {
+        let matches = |prefix: &[u8]| topic.is_none_or(|topic| topic.starts_with(prefix));
+        self.topics.iter().filter(|(prefix, _)| matches(prefix)).map(|(_, count)| count).sum()
+    }
+}
+
+impl State {
+    /// Keeps libzmq's queue of subscriptions short; called by every send.
+    pub(crate) fn notice_subscriptions(&mut self) {
+        if self.subscriptions.is_some() && self.stats.messages_sent % EVERY == 0 {
+            // What a send cannot learn now, a later one will.
+            let _ = self.read_subscriptions();
+        }
+    }
+
+    fn read_subscriptions(&mut self) -> Result<&Subscriptions> {
+        let Some(raw) = self.raw.as_ref() else {
+            return Err(Error::closed());
+        };
+        let Some(table) = self.subscriptions.as_mut() else {
+            return Err(Error::explained(
+                errno::ENOTSUP,
+                "only a PUB socket counts its subscriptions (an XPUB receives them as messages)",
+            ));
+        };
+        loop {
+            let mut message = Message::new();
+            match raw.recv(&mut message) {
+                Ok(()) => table.learn(message.as_slice()),
+                Err(error) if error.is_again() => return Ok(table),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Socket {
+    /// Every topic somebody has subscribed to at this PUB, with the number of subscriptions to it.
+    pub fn subscriptions(&self) -> Result<Vec<(Vec<u8>, usize)>> {
+        self.once(ANY, |state| {
+            let table = state.read_subscriptions()?;
+            Ok(table.topics.iter().map(|(topic, count)| (topic.clone(), *count)).collect())
+        })
+    }
+
+    /// Waits until at least `count` subscriptions match `topic` (of any topic: until there are that many).
+    pub fn wait_for_subscribers(
+        &self,
+        count: usize,
+        topic: Option<&[u8]>,
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+    ) -> Result<usize> {
+        let mut last = 0;
+        let done = self.run(ANY, deadline, interrupt, |state| {
+            last = state.read_subscriptions()?.count(topic);
+            if last >= count {
+                Ok(last)
+            } else {
+                Err(Error::again())
+            }
+        });
+        done.map_err(|error| {
+            error.or_explain(|| {
+                let which = topic.map_or("".into(), |topic| {
+                    format!(" to {:?}", String::from_utf8_lossy(topic))
+                });
+                format!("{last} of {count} subscriptions{which} have come so far; is every subscriber connected to this publisher, and subscribed?")
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_counts_by_prefix() {
+        let mut table = Subscriptions::default();
+        for message in [b"\x01a".as_slice(), b"\x01ab", b"\x01a", b"\x01", b"\x02x"] {
+            table.learn(message);
+        }
+        assert_eq!(table.count(None), 4);
+        assert_eq!(table.count(Some(b"abc")), 4);
+        assert_eq!(table.count(Some(b"b")), 1);
+        table.learn(b"\x00a");
+        table.learn(b"\x00never seen");
+        assert_eq!(table.count(Some(b"a")), 2);
+    }
+}

@@ -1,0 +1,182 @@
+//! Sending and receiving: whole messages under the lock, so that threads never tear each other's.
+
+use std::time::Instant;
+
+use crate::error::{errno, Error, Result};
+use crate::explain;
+use crate::message::{Frames, Message, Part};
+use crate::socket::{Socket, State, POLLIN, POLLOUT};
+use crate::wait::{Deadline, Interrupt};
+
+/// More frames of this message follow.
+pub const SNDMORE: i32 = zmq_sys::ZMQ_SNDMORE as i32;
+
+impl Socket {
+    /// Sends a message if it can go now; EAGAIN (bare: see [`explain::send`]) if not, and then none of it went.
+    pub fn try_send(&self, parts: &mut [Part<'_>], flags: i32) -> Result<()> {
+        self.once(POLLOUT, |state| state.send_parts(parts, flags))
+    }
+
+    /// [`Socket::try_send`] of one frame of bytes.
+    #[inline]
+    pub fn try_send_bytes(&self, data: &[u8], flags: i32) -> Result<()> {
+        self.once(POLLOUT, |state| state.send_bytes(data, flags))
+    }
+
+    /// Sends a message, waiting for room.
+    ///
+    /// # Errors
+    /// EAGAIN at the deadline, and [`Error::Interrupted`]: none of the message went.
+    pub fn send(
+        &self,
+        parts: &mut [Part<'_>],
+        flags: i32,
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+    ) -> Result<()> {
+        let start = Instant::now();
+        self.run(POLLOUT, deadline, interrupt, |state| state.send_parts(parts, flags))
+            .map_err(|error| explain::send(self, error, Some(start)))
+    }
+
+    /// Takes a frame if one is there; EAGAIN if not.
+    #[inline]
+    pub fn try_recv(&self) -> Result<Message> {
+        self.once(POLLIN, State::recv_frame)
+    }
+
+    /// Takes a frame, waiting for one.
+    pub fn recv(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<Message> {
+        let start = Instant::now();
+        self.run(POLLIN, deadline, interrupt, State::recv_frame)
+            .map_err(|error| explain::recv(self, error, Some(start)))
+    }
+
+    /// Takes a whole message if one is there; EAGAIN if not.
+    pub fn try_recv_multipart(&self) -> Result<Frames> {
+        self.once(POLLIN, State::recv_frames)
+    }
+
+    /// Takes a whole message, waiting for one.
+    pub fn recv_multipart(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<Frames> {
+        let start = Instant::now();
+        self.run(POLLIN, deadline, interrupt, State::recv_frames)
+            .map_err(|error| explain::recv(self, error, Some(start)))
+    }
+
+    /// Waits until an event of `want` is there (those that are, are returned) or the deadline is over (0).
+    pub fn poll(&self, want: i32, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<i32> {
+        let done = self.run(want, deadline, interrupt, |state| match state.events()? & want {
+            0 => Err(Error::again()),
+            events => Ok(events),
+        });
+        match done {
+            Err(error) if error.is_again() => Ok(0),
+            done => done,
+        }
+    }
+}
+
+impl State {
+    #[inline]
+    fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
+        self.raw()?.send_bytes(data, flags)?;
+        self.sent(data.len(), flags & SNDMORE == 0);
+        Ok(())
+    }
+
+    fn send_part(&mut self, part: &mut Part<'_>, flags: i32) -> Result<()> {
+        let raw = self.raw()?;
+        match part {
+            Part::Bytes(data) => raw.send_bytes(data, flags),
+            Part::Message(message) => raw.send_message(&mut message.share()?, flags),
+        }
+    }
+
+    /// Sends all parts, or none.
+    pub(crate) fn send_parts(&mut self, parts: &mut [Part<'_>], flags: i32) -> Result<()> {
+        let Some(last) = parts.len().checked_sub(1) else {
+            return Err(Error::invalid("a message has at least one frame"));
+        };
+        let bytes: usize = parts.iter().map(Part::len).sum();
+        for index in 0..=last {
+            let more = if index < last { SNDMORE } else { 0 };
+            if let Err(error) = self.send_part(&mut parts[index], flags | more) {
+                if index > 0 && error.is_again() {
+                    self.flush_lost(&mut parts[index..], flags);
+                }
+                return Err(error);
+            }
+        }
+        self.sent(bytes, flags & SNDMORE == 0);
+        Ok(())
+    }
+
+    /// The peer went away in the middle of a message: libzmq has rolled the first frames back.
+    ///
+    /// A load balancer (PUSH, DEALER, REQ) now drops frames until the message's last one, so that the rest must be shown
+    /// to it before the whole message can be tried again. A failed last frame leaves it ready at once.
+    fn flush_lost(&mut self, rest: &mut [Part<'_>], flags: i32) {
+        const BALANCERS: [u32; 3] = [zmq_sys::ZMQ_PUSH, zmq_sys::ZMQ_DEALER, zmq_sys::ZMQ_REQ];
+        let drops = u32::try_from(self.kind).is_ok_and(|kind| BALANCERS.contains(&kind));
+        if !drops || (rest.len() == 1 && flags & SNDMORE == 0) {
+            return;
+        }
+        let count = rest.len();
+        for (index, part) in rest.iter_mut().enumerate() {
+            let more = if index + 1 < count { SNDMORE } else { 0 };
+            if self.send_part(part, flags | more).is_err() {
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    fn sent(&mut self, bytes: usize, whole: bool) {
+        self.stats.bytes_sent += bytes as u64;
+        if whole {
+            self.stats.messages_sent += 1;
+            self.notice_subscriptions();
+            if self.kind == zmq_sys::ZMQ_REQ as i32 {
+                self.open_since = Some(Instant::now());
+            } else if self.kind == zmq_sys::ZMQ_REP as i32 {
+                self.open_since = None;
+            }
+        }
+    }
+
+    /// Takes one frame.
+    #[inline]
+    pub(crate) fn recv_frame(&mut self) -> Result<Message> {
+        let mut message = Message::new();
+        self.recv_into(&mut message)?;
+        Ok(message)
+    }
+
+    #[inline]
+    fn recv_into(&mut self, message: &mut Message) -> Result<()> {
+        if self.subscriptions.is_some() {
+            return Err(Error::explained(errno::ENOTSUP, "a PUB socket only sends; its subscribers receive"));
+        }
+        self.raw()?.recv(message)?;
+        self.stats.bytes_received += message.len() as u64;
+        if !message.more() {
+            self.stats.messages_received += 1;
+            if self.kind == zmq_sys::ZMQ_REQ as i32 {
+                self.open_since = None;
+            } else if self.kind == zmq_sys::ZMQ_REP as i32 {
+                self.open_since = Some(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all frames of a message. libzmq hands over whole messages: the rest is there once the first is.
+    pub(crate) fn recv_frames(&mut self) -> Result<Frames> {
+        let mut frames = vec![self.recv_frame()?];
+        while frames.last().is_some_and(Message::more) {
+            frames.push(self.recv_frame()?);
+        }
+        Ok(frames)
+    }
+}
