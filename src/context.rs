@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::error::{errno, Error, Result};
+use crate::explain::describe;
 use crate::ffi::{fork_generation, RawContext, RawSocket};
 use crate::monitor::Hub;
 use crate::socket::{Shared, Socket};
@@ -47,8 +48,9 @@ struct Ending {
     waiters: Mutex<Vec<Arc<Waker>>>,
 }
 
-/// Contexts for [`flush_at_exit`]: the open ones, and those that still deliver.
+/// Every context of the process, for what concerns all: who holds a port, and the end.
 static CONTEXTS: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+/// Endings whose context is gone already, but which may still deliver.
 static ENDINGS: Mutex<Vec<Weak<Ending>>> = Mutex::new(Vec::new());
 
 impl Context {
@@ -261,23 +263,66 @@ impl Drop for Inner {
     }
 }
 
-/// At the end of the process: closes what is open, lets undelivered messages leave for at most `patience`, and returns
-/// how many contexts could not finish.
-pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> usize {
-    let contexts: Vec<Context> = CONTEXTS
-        .lock()
-        .iter()
-        .filter_map(Weak::upgrade)
-        .map(Context)
-        .filter(|context| context.check_fork().is_ok())
-        .collect();
-    for context in contexts {
+/// The open sockets of every context of this process.
+fn all_sockets() -> Vec<Socket> {
+    let contexts: Vec<Arc<Inner>> = CONTEXTS.lock().iter().filter_map(Weak::upgrade).collect();
+    contexts.into_iter().flat_map(|context| Context(context).sockets()).collect()
+}
+
+/// The socket of this process that is bound to the same port or path.
+pub(crate) fn holder(endpoint: &str) -> Option<Socket> {
+    let place = |endpoint: &str| -> Option<String> {
+        let (transport, address) = endpoint.split_once("://")?;
+        let end = if transport == "tcp" { address.rsplit_once(':')?.1 } else { address };
+        Some(format!("{transport}:{end}"))
+    };
+    let wanted = place(endpoint)?;
+    let has = |socket: &Socket| {
+        let mut bound = socket.endpoints().into_iter().filter(|at| at.bound);
+        bound.any(|at| place(&at.endpoint).as_deref() == Some(&wanted))
+    };
+    all_sockets().into_iter().find(has)
+}
+
+/// How long the messages of a socket that has no peer may wait for one at the end of the process: enough for a
+/// connection just asked for, too short to be felt.
+const UNCONNECTED: Duration = Duration::from_millis(200);
+
+/// At the end of the process: closes what is open and lets undelivered messages leave, for at most `patience`.
+///
+/// Returns a line for each socket whose messages may not have been delivered.
+pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> Vec<String> {
+    let start = Instant::now();
+    let contexts: Vec<Arc<Inner>> = CONTEXTS.lock().iter().filter_map(Weak::upgrade).collect();
+    let mut lost = Vec::new();
+    for context in contexts.into_iter().map(Context).filter(|context| context.check_fork().is_ok()) {
+        let mut sockets = Vec::new();
         for socket in context.sockets() {
-            socket.abandon(patience);
+            let alone = socket.peers_known() == Some(0);
+            let linger = if alone { patience.min(UNCONNECTED) } else { patience };
+            let sent = socket.stats().messages_sent;
+            sockets.push((linger, sent, describe(&socket)));
+            socket.abandon(linger);
         }
-        context.0.begin_ending();
+        let ending = context.0.begin_ending();
+        // A little more than the longest linger, for the sockets to be reaped in.
+        let limit = patience.saturating_sub(start.elapsed()) + Duration::from_millis(50);
+        let done = ending.join(Deadline::after(limit), interrupt).is_ok();
+        let took = start.elapsed();
+        let late = |(linger, sent, _): &(Duration, u64, String)| *sent > 0 && (!done || took >= *linger);
+        let lines = sockets.into_iter().filter(late);
+        lost.extend(lines.map(|(_, sent, what)| format!("{what}, {sent} sent")));
+        if !done && lost.is_empty() {
+            lost.push("a socket that was closed before".into());
+        }
     }
-    let deadline = Deadline::after(patience + Duration::from_millis(50));
+    // Contexts that are gone already, with sockets that linger.
     let endings: Vec<Arc<Ending>> = ENDINGS.lock().iter().filter_map(Weak::upgrade).collect();
-    endings.iter().filter(|ending| ending.join(deadline, interrupt).is_err()).count()
+    for ending in endings {
+        let limit = patience.saturating_sub(start.elapsed()) + Duration::from_millis(50);
+        if lost.is_empty() && ending.join(Deadline::after(limit), interrupt).is_err() {
+            lost.push("a socket of a context that ended before".into());
+        }
+    }
+    lost
 }

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::context;
 use crate::error::{errno, Error};
 use crate::socket::Socket;
 
@@ -45,6 +46,25 @@ pub fn recv(socket: &Socket, error: Error, since: Option<Instant>) -> Error {
         errno::EFSM => error.or_explain(|| wrong_turn(socket, false)),
         errno::ENOTSUP => error.or_explain(|| format!("{} cannot receive", name(socket.kind()))),
         _ => error,
+    }
+}
+
+/// The error of a bind or connect: the endpoint, who has the port, the cure.
+#[cold]
+pub(crate) fn attach(endpoint: &str, bound: bool, error: Error) -> Error {
+    let verb = if bound { "bind" } else { "connect" };
+    match error.errno() {
+        errno::EADDRINUSE => error.or_explain(|| match context::holder(endpoint) {
+            Some(holder) => format!("{endpoint} is taken by {} of this process: close() it, or bind to another port", describe(&holder)),
+            None => format!("{endpoint} is taken by another program: stop it, or bind to another port (tcp://host:* takes any free one)"),
+        }),
+        errno::ENODEV | errno::EADDRNOTAVAIL => {
+            error.or_explain(|| format!("this machine has no interface or address as in {endpoint}"))
+        }
+        errno::EINVAL => error.or_explain(|| format!("{endpoint} is not an endpoint to {verb} to")),
+        errno::ENOCOMPATPROTO => error.or_explain(|| format!("this socket type does not go over the transport of {endpoint}")),
+        errno::ECONNREFUSED => error.or_explain(|| format!("nobody is bound to {endpoint}")),
+        _ => error.or_explain(|| format!("cannot {verb} to {endpoint}")),
     }
 }
 

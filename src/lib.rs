@@ -3,7 +3,7 @@
 //! Read it in this order. [`ffi`] wraps libzmq's C calls, and is the only file with `unsafe`; [`error`] is what they
 //! return. [`wait`] is the one place where a thread sleeps. [`context`] and [`socket`] build on them: a socket is a lock
 //! around libzmq's socket and a list of waiters; [`transfer`] sends and receives through it, [`access`] reads and sets
-//! its options, whose types stand in the table of [`options`]. [`message`] is a frame and [`endpoint`] an address that was
+//! its options, whose types stand in the table of [`options`]; [`attach`] binds and connects it, [`closing`] ends it. [`message`] is a frame and [`endpoint`] an address that was
 //! checked. [`monitor`] knows what happens on a socket's connections, [`presence`] and [`subscriptions`] say who is there,
 //! and [`explain`] puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets.
 //! [`device`] moves messages between two sockets on a native thread; [`pipeline`] counts what a push/pull pipeline does;
@@ -12,6 +12,8 @@
 //! No file here knows Python, but those in [`python`], which the feature of that name turns on.
 
 pub mod access;
+pub mod attach;
+pub mod closing;
 pub mod constants;
 pub mod context;
 //pub mod device;

@@ -7,17 +7,16 @@
 //! turn it may be.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::context::Context;
-use crate::endpoint::Endpoint;
 use crate::error::{errno, Error, Result};
 use crate::ffi::{fork_generation, RawSocket};
 use crate::monitor::Watch;
 use crate::subscriptions::Subscriptions;
-use crate::wait::{wait, Deadline, Interrupt, Never, Source, Waker};
+use crate::wait::{wait, Deadline, Interrupt, Source, Waker};
 
 /// What a waiter waits for.
 pub type Events = i32;
@@ -27,9 +26,6 @@ pub const POLLIN: Events = zmq_sys::ZMQ_POLLIN as Events;
 pub const POLLOUT: Events = zmq_sys::ZMQ_POLLOUT as Events;
 /// Any change at all: for conditions that libzmq has no event for.
 pub(crate) const ANY: Events = 0;
-
-/// How long a close may wait for an I/O thread to give the port back.
-const RELEASE: Duration = Duration::from_millis(500);
 
 /// A handle to a socket; clones name the same one.
 #[derive(Clone)]
@@ -41,9 +37,9 @@ pub struct Shared {
     pub(crate) kind: i32,
     pub(crate) fd: i32,
     pub(crate) context: Context,
-    generation: u64,
-    registered: bool,
-    state: Mutex<State>,
+    pub(crate) generation: u64,
+    pub(crate) registered: bool,
+    pub(crate) state: Mutex<State>,
 }
 
 /// Counts of what went through a socket. A multipart message is one message.
@@ -191,7 +187,7 @@ impl Socket {
         self.once(ANY, |state| Ok(state.raw()?.address()))
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, State>> {
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State>> {
         if self.0.generation != fork_generation() {
             return Err(Error::forked());
         }
@@ -271,175 +267,9 @@ impl Socket {
         self.once(ANY, |state| state.events())
     }
 
-    /// Binds.
-    pub fn bind(&self, endpoint: &str) -> Result<()> {
-        self.attach(endpoint, true)
-    }
-
-    /// Connects.
-    pub fn connect(&self, endpoint: &str) -> Result<()> {
-        self.attach(endpoint, false)
-    }
-
-    fn attach(&self, text: &str, bound: bool) -> Result<()> {
-        let endpoint = Endpoint::parse(text)?;
-        self.0.context.check_fork()?;
-        let watch = if endpoint.is_inproc() { None } else { self.watch_early()? };
-        self.once(ANY, |state| {
-            let raw = state.raw()?;
-            if let (Some(watch), None) = (&watch, &state.watch) {
-                watch.start(raw)?;
-                state.watch = Some(watch.clone());
-            }
-            let raw = state.raw()?;
-            if bound {
-                raw.bind(endpoint.as_c())?;
-            } else {
-                raw.connect(endpoint.as_c())?;
-            }
-            let resolved = state.last_endpoint()?;
-            state.endpoints.push(Attached { endpoint: resolved, bound, given: text.to_owned() });
-            Ok(())
-        })?;
-        if endpoint.is_inproc() {
-            self.0.context.hub().poke();
-        }
-        Ok(())
-    }
-
-    /// Ends a bind, and waits until the port is free.
-    pub fn unbind(&self, endpoint: &str, interrupt: &mut dyn Interrupt) -> Result<()> {
-        let parsed = Endpoint::parse(endpoint)?;
-        if parsed.is_inproc() {
-            self.detach(&parsed, endpoint, true)?;
-            self.0.context.hub().poke();
-            return Ok(());
-        }
-        let watch = self.watch_now()?;
-        let before = watch.listeners_closed();
-        self.detach(&parsed, endpoint, true)?;
-        watch.wait_closed(before + 1, Deadline::after(RELEASE), interrupt)
-    }
-
-    /// Ends a connect.
-    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
-        let parsed = Endpoint::parse(endpoint)?;
-        self.detach(&parsed, endpoint, false)?;
-        if parsed.is_inproc() {
-            self.0.context.hub().poke();
-        }
-        Ok(())
-    }
-
-    fn detach(&self, parsed: &Endpoint, endpoint: &str, bound: bool) -> Result<()> {
-        let gone = self.once(ANY, |state| {
-            let raw = state.raw()?;
-            let result = match bound {
-                true => raw.unbind(parsed.as_c()),
-                false => raw.disconnect(parsed.as_c()),
-            };
-            result.map_err(|error| {
-                let verb = if bound { "bound" } else { "connected" };
-                let all = state.endpoints.iter().map(|at| at.endpoint.as_str());
-                let all: Vec<&str> = all.collect();
-                error.or_explain(|| {
-                    format!("{endpoint:?} is not an endpoint that this socket is {verb} to; it has {all:?}")
-                })
-            })?;
-            let index = state
-                .endpoints
-                .iter()
-                .position(|at| at.bound == bound && (at.endpoint == endpoint || at.given == endpoint));
-            Ok(index.map(|index| state.endpoints.remove(index)))
-        })?;
-        // Not under this socket's lock: who waits for peers holds the watch's lock and asks for this one.
-        if let (Some(at), Some(watch)) = (gone, self.0.watch()) {
-            watch.forget(&at.endpoint, bound);
-        }
-        Ok(())
-    }
-
-    /// Closes: wakes every call that waits in it, and returns when its ports are free for the next bind.
-    ///
-    /// `linger` (milliseconds) replaces LINGER. Messages go on being delivered in the background.
-    pub fn close(&self, linger: Option<i32>, interrupt: &mut dyn Interrupt) -> Result<()> {
-        if self.0.generation != fork_generation() {
-            return Ok(());
-        }
-        self.finish(linger, Deadline::after(RELEASE), interrupt)
-    }
-
-    /// Closes because nobody can reach it any more (garbage, exit): never for long, and lingering for at most `patience`.
-    pub fn abandon(&self, patience: Duration) {
-        if self.0.generation != fork_generation() {
-            return;
-        }
-        let most = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        let linger = self.get_i32(zmq_sys::ZMQ_LINGER as i32).unwrap_or(0);
-        let bounded = if linger < 0 { most } else { linger.min(most) };
-        let deadline = Deadline::after(Duration::from_millis(100));
-        // Nobody is left to tell: the socket is closed either way.
-        let _ = self.finish(Some(bounded), deadline, &mut Never);
-    }
-
-    fn finish(&self, linger: Option<i32>, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
-        let (raw, endpoints, watch) = {
-            let mut state = self.0.state.lock();
-            let Some(raw) = state.raw.take() else {
-                return Ok(());
-            };
-            for waiter in &state.waiters {
-                waiter.waker.wake();
-            }
-            (raw, std::mem::take(&mut state.endpoints), state.watch.take())
-        };
-        if self.0.registered {
-            self.0.context.forget(self.0.id);
-        }
-        if let Some(linger) = linger {
-            // ETERM: the context is ending, and asks for no linger.
-            let _ = raw.set(zmq_sys::ZMQ_LINGER as i32, &linger.to_ne_bytes());
-        }
-        let released = Watch::release(&self.0.context, &raw, watch, &endpoints, deadline, interrupt);
-        drop(raw);
-        if endpoints.iter().any(|at| at.endpoint.starts_with("inproc:")) {
-            self.0.context.hub().poke();
-        }
-        released
-    }
-
-    /// The watch of this socket, made if it has none.
-    pub(crate) fn watch_now(&self) -> Result<Arc<Watch>> {
-        if let Some(watch) = self.lock()?.watch.clone() {
-            return Ok(watch);
-        }
-        let watch = Watch::new(&self.0.context, self.0.id)?;
-        self.once(ANY, |state| {
-            if state.watch.is_none() {
-                watch.start(state.raw()?)?;
-                state.watch = Some(watch.clone());
-            }
-            Ok(())
-        })?;
-        self.0.context.hub().add(&watch)?;
-        Ok(watch)
-    }
-
-    /// A watch for a socket about to bind or connect, while its context has few of them.
-    fn watch_early(&self) -> Result<Option<Arc<Watch>>> {
-        if !self.0.registered || self.lock()?.watch.is_some() || !self.0.context.hub().has_room() {
-            return Ok(None);
-        }
-        let watch = Watch::new(&self.0.context, self.0.id)?;
-        self.0.context.hub().add(&watch)?;
-        Ok(Some(watch))
-    }
-
     /// Wakes every call that waits in this socket, to look again.
     pub(crate) fn poke(&self) {
-        for waiter in &self.0.state.lock().waiters {
-            waiter.waker.wake();
-        }
+        self.0.state.lock().wake_all();
     }
 }
 
@@ -483,6 +313,12 @@ impl State {
         done
     }
 
+    pub(crate) fn wake_all(&self) {
+        for waiter in &self.waiters {
+            waiter.waker.wake();
+        }
+    }
+
     fn listen(&mut self, waker: &Arc<Waker>, want: Events) {
         self.waiters.push(Waiter { waker: waker.clone(), want });
     }
@@ -507,21 +343,6 @@ impl State {
         let len = self.raw()?.get(zmq_sys::ZMQ_LAST_ENDPOINT as i32, &mut buffer)?;
         let text = buffer[..len].split(|byte| *byte == 0).next();
         Ok(String::from_utf8_lossy(text.unwrap_or_default()).into_owned())
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        if self.generation != fork_generation() {
-            return;
-        }
-        if self.registered {
-            self.context.forget(self.id);
-        }
-        let state = self.state.get_mut();
-        if let (Some(raw), Some(watch)) = (&state.raw, &state.watch) {
-            watch.end(raw);
-        }
     }
 }
 

@@ -45,9 +45,10 @@ pub fn curve_public<'py>(py: Python<'py>, secret_key: &[u8]) -> PyResult<Bound<'
     Ok(PyBytes::new(py, &public))
 }
 
-/// Closes what is open and lets messages leave for at most `patience` seconds; returns how many contexts could not end.
+/// Closes what is open and lets messages leave for at most `patience` seconds; returns a line for each socket whose
+/// messages may not have been delivered.
 #[pyfunction]
-pub fn flush_at_exit(py: Python<'_>, patience: f64) -> PyResult<usize> {
+pub fn flush_at_exit(py: Python<'_>, patience: f64) -> PyResult<Vec<String>> {
     let patience = duration(patience)?;
     let mut signals = Signals::new();
     Ok(py.detach(|| context::flush_at_exit(patience, &mut signals)))

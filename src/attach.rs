@@ -1,0 +1,132 @@
+//! Binding and connecting, and their undoing; a port that was given up is free when the call returns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::explain;
+use crate::monitor::Watch;
+use crate::socket::{Attached, Socket, ANY};
+use crate::wait::{Deadline, Interrupt};
+
+/// How long to wait for an I/O thread to give a port back.
+pub(crate) const RELEASE: Duration = Duration::from_millis(500);
+
+impl Socket {
+    /// Binds.
+    pub fn bind(&self, endpoint: &str) -> Result<()> {
+        self.attach(endpoint, true)
+    }
+
+    /// Connects.
+    pub fn connect(&self, endpoint: &str) -> Result<()> {
+        self.attach(endpoint, false)
+    }
+
+    fn attach(&self, text: &str, bound: bool) -> Result<()> {
+        let endpoint = Endpoint::parse(text)?;
+        self.0.context.check_fork()?;
+        let watch = if endpoint.is_inproc() { None } else { self.watch_early()? };
+        self.once(ANY, |state| {
+            let raw = state.raw()?;
+            if let (Some(watch), None) = (&watch, &state.watch) {
+                watch.start(raw)?;
+                state.watch = Some(watch.clone());
+            }
+            let raw = state.raw()?;
+            if bound {
+                raw.bind(endpoint.as_c())?;
+            } else {
+                raw.connect(endpoint.as_c())?;
+            }
+            let resolved = state.last_endpoint()?;
+            state.endpoints.push(Attached { endpoint: resolved, bound, given: text.to_owned() });
+            Ok(())
+        })
+        .map_err(|error| explain::attach(text, bound, error))?;
+        if endpoint.is_inproc() {
+            self.0.context.hub().poke();
+        }
+        Ok(())
+    }
+
+    /// Ends a bind, and waits until the port is free.
+    pub fn unbind(&self, endpoint: &str, interrupt: &mut dyn Interrupt) -> Result<()> {
+        let parsed = Endpoint::parse(endpoint)?;
+        if parsed.is_inproc() {
+            self.detach(&parsed, endpoint, true)?;
+            self.0.context.hub().poke();
+            return Ok(());
+        }
+        let watch = self.watch_now()?;
+        let before = watch.listeners_closed();
+        self.detach(&parsed, endpoint, true)?;
+        watch.wait_closed(before + 1, Deadline::after(RELEASE), interrupt)
+    }
+
+    /// Ends a connect.
+    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
+        let parsed = Endpoint::parse(endpoint)?;
+        self.detach(&parsed, endpoint, false)?;
+        if parsed.is_inproc() {
+            self.0.context.hub().poke();
+        }
+        Ok(())
+    }
+
+    fn detach(&self, parsed: &Endpoint, endpoint: &str, bound: bool) -> Result<()> {
+        let gone = self.once(ANY, |state| {
+            let raw = state.raw()?;
+            let result = match bound {
+                true => raw.unbind(parsed.as_c()),
+                false => raw.disconnect(parsed.as_c()),
+            };
+            result.map_err(|error| {
+                let verb = if bound { "bound" } else { "connected" };
+                let all = state.endpoints.iter().map(|at| at.endpoint.as_str());
+                let all: Vec<&str> = all.collect();
+                error.or_explain(|| {
+                    format!("{endpoint:?} is not an endpoint that this socket is {verb} to; it has {all:?}")
+                })
+            })?;
+            let index = state
+                .endpoints
+                .iter()
+                .position(|at| at.bound == bound && (at.endpoint == endpoint || at.given == endpoint));
+            Ok(index.map(|index| state.endpoints.remove(index)))
+        })?;
+        // Not under this socket's lock: who waits for peers holds the watch's lock and asks for this one.
+        if let (Some(at), Some(watch)) = (gone, self.0.watch()) {
+            watch.forget(&at.endpoint, bound);
+        }
+        Ok(())
+    }
+
+    /// The watch of this socket, made if it has none.
+    pub(crate) fn watch_now(&self) -> Result<Arc<Watch>> {
+        if let Some(watch) = self.lock()?.watch.clone() {
+            return Ok(watch);
+        }
+        let watch = Watch::new(&self.0.context, self.0.id)?;
+        self.once(ANY, |state| {
+            if state.watch.is_none() {
+                watch.start(state.raw()?)?;
+                state.watch = Some(watch.clone());
+            }
+            Ok(())
+        })?;
+        self.0.context.hub().add(&watch)?;
+        Ok(watch)
+    }
+
+    /// A watch for a socket about to bind or connect, while its context has few of them.
+    fn watch_early(&self) -> Result<Option<Arc<Watch>>> {
+        if !self.0.registered || self.lock()?.watch.is_some() || !self.0.context.hub().has_room() {
+            return Ok(None);
+        }
+        let watch = Watch::new(&self.0.context, self.0.id)?;
+        self.0.context.hub().add(&watch)?;
+        Ok(Some(watch))
+    }
+}
