@@ -284,6 +284,13 @@ pub(crate) fn holder(endpoint: &str) -> Option<Socket> {
     all_sockets().into_iter().find(has)
 }
 
+static EXITING: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`flush_at_exit`] has begun: a call that fails from now on need not tell anybody.
+pub fn exiting() -> bool {
+    EXITING.load(Ordering::Acquire)
+}
+
 /// How long the messages of a socket that has no peer may wait for one at the end of the process: enough for a
 /// connection just asked for, too short to be felt.
 const UNCONNECTED: Duration = Duration::from_millis(200);
@@ -292,6 +299,7 @@ const UNCONNECTED: Duration = Duration::from_millis(200);
 ///
 /// Returns a line for each socket whose messages may not have been delivered.
 pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> Vec<String> {
+    EXITING.store(true, Ordering::Release);
     let start = Instant::now();
     let contexts: Vec<Arc<Inner>> = CONTEXTS.lock().iter().filter_map(Weak::upgrade).collect();
     let mut lost = Vec::new();

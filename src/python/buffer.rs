@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
-use std::ptr;
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
@@ -76,31 +75,26 @@ fn lend(buffer: &PyUntypedBuffer) -> &[u8] {
     unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), len) }
 }
 
-/// Fills a Python buffer view with a message's bytes.
-///
-/// # Safety
-/// `view` is the pointer that CPython gave to a `bf_getbuffer`; `owner` keeps `message` alive and in place.
-pub unsafe fn fill_view(
-    owner: Bound<'_, PyAny>,
-    message: &Message,
-    view: *mut ffi::Py_buffer,
-    flags: c_int,
-) -> PyResult<()> {
-    let data = message.as_slice();
-    let start = if data.is_empty() {
-        // Some exporters' users dislike NULL; any non-null address will do for no bytes.
-        ptr::NonNull::<u8>::dangling().as_ptr()
-    } else {
-        data.as_ptr().cast_mut()
-    };
-    let len = isize::try_from(data.len())?;
-    // SAFETY: `view` is valid by this function's contract. The bytes stay while `owner` lives, whose reference the view
-    // takes. They are exported read-only.
-    let rc = unsafe { ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start.cast(), len, 1, flags) };
-    if rc == -1 {
-        return Err(PyErr::fetch(owner.py()));
+#[pymethods]
+impl PyFrame {
+    /// Lends the frame's bytes, read-only.
+    ///
+    /// # Safety
+    /// CPython alone calls this, with a view for it to fill.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let message = slf.get().lock();
+        let data = message.as_slice();
+        let len = isize::try_from(data.len())?;
+        // For no bytes this is a dangling address, not NULL, which some users of buffers dislike.
+        let start = data.as_ptr().cast_mut().cast();
+        // SAFETY: `view` is CPython's. The bytes stay in place and unchanged while the frame lives, whose reference the
+        // view takes: the frame never gives its message away, and sharing changes only the message's header.
+        let rc = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, len, 1, flags) };
+        if rc == -1 {
+            return Err(PyErr::fetch(slf.py()));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Parts of all payloads, for one message.

@@ -1,10 +1,9 @@
 //! `Frame`: a message frame that Python reads without a copy.
 
-use std::ffi::{c_int, CString};
+use std::ffi::CString;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::PyValueError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -23,6 +22,11 @@ impl PyFrame {
     /// A frame around a message.
     pub fn wrap(message: Message) -> Self {
         PyFrame { message: Mutex::new(message) }
+    }
+
+    /// The message, for as long as the guard lives.
+    pub fn lock(&self) -> MutexGuard<'_, Message> {
+        self.message.lock()
     }
 
     /// Another message with the same content.
@@ -75,13 +79,5 @@ impl PyFrame {
             Some(value) => Ok(value.into_pyobject(py)?.into_any().unbind()),
             None => Err(crate::error::Error::zmq(crate::error::errno::EINVAL)).or_raise(py),
         }
-    }
-
-    #[allow(unsafe_code)]
-    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-        let frame = slf.get();
-        let message = frame.message.lock();
-        // SAFETY: `view` comes from CPython's buffer protocol; the frame owns the message, and never replaces it.
-        unsafe { buffer::fill_view(slf.clone().into_any(), &message, view, flags) }
     }
 }

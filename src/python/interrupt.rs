@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use super::errors::to_py;
+use crate::context;
 use crate::error::{Error, Result};
 use crate::wait::{Deadline, Interrupt};
 
@@ -62,7 +63,18 @@ impl Interrupt for Signals {
 /// Runs something that may wait, without the GIL.
 pub fn blocking<T: Send>(py: Python<'_>, work: impl FnOnce(&mut Signals) -> Result<T> + Send) -> PyResult<T> {
     let mut signals = Signals::new();
-    match py.detach(|| work(&mut signals)) {
+    let run = || {
+        let done = work(&mut signals);
+        if done.is_err() && !signals.main && context::exiting() {
+            // A daemon thread whose socket the end of the process has closed. Python is about to go: coming back to it
+            // would print a traceback that means nothing, or meet an interpreter that is gone.
+            loop {
+                std::thread::park();
+            }
+        }
+        done
+    };
+    match py.detach(run) {
         Ok(value) => Ok(value),
         Err(error) => Err(signals.into_py(py, error)),
     }

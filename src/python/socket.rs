@@ -191,7 +191,7 @@ fn small_int(value: &Bound<'_, PyAny>) -> PyResult<i32> {
 
 fn large_int(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     let value = int(value)?;
-    let unsigned = || value.extract::<u64>().map(u64::cast_signed);
+    let unsigned = || value.extract::<u64>().map(|bits| i64::from_ne_bytes(bits.to_ne_bytes()));
     value
         .extract()
         .or_else(|_| unsigned())
