@@ -12,7 +12,7 @@ from weakref import WeakSet
 from . import _core
 from ._options import OptionAttributes
 from .constants import ContextOption, Errno, SocketOption
-from .error import ZMQError
+from .error import Again, ZMQError
 from .socket import LAST_WORDS, Socket
 
 _C = TypeVar("_C", bound="Context")
@@ -54,7 +54,21 @@ class Context(_core.Context, OptionAttributes):
         return made
 
     def term(self, *, timeout: Optional[float] = None) -> None:
+        if timeout is None:
+            try:
+                super().term(timeout=1.0)
+            except Again:
+                warnings.warn(f"term() goes on waiting: {self._waited_for()}", RuntimeWarning, stacklevel=2)
+            else:
+                return
         super().term(timeout=timeout)
+
+    def _waited_for(self) -> str:
+        """What keeps a context from ending, and the cure."""
+        sockets = [repr(socket) for socket in self._sockets if not socket.closed]
+        if sockets:
+            return f"close() these first, or use destroy(): {', '.join(sockets)}"
+        return "closed sockets still have messages for peers that do not take them; set LINGER to bound that"
 
     def destroy(self, linger: Optional[int] = None) -> None:
         if self.closed:

@@ -12,7 +12,7 @@ use crate::monitor::Peer;
 
 /// A connected peer.
 #[pyclass(frozen, eq, get_all, name = "Peer", module = "brokerless._core")]
-#[derive(Clone, PartialEq)]
+#[derive(PartialEq)]
 pub struct PyPeer {
     /// This side's endpoint.
     local: String,

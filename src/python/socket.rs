@@ -23,7 +23,7 @@ pub struct PySocket {
 
 /// What a socket has counted.
 #[pyclass(frozen, eq, get_all, name = "SocketStats", module = "brokerless._core")]
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct PyStats {
     messages_sent: u64,
     messages_received: u64,
