@@ -49,8 +49,7 @@ impl Socket {
             // ETERM: the context is ending, and asks for no linger.
             let _ = raw.set(zmq_sys::ZMQ_LINGER as i32, &linger.to_ne_bytes());
         }
-        let released = Watch::release(&self.0.context, &raw, watch, &endpoints, deadline, interrupt);
-        drop(raw);
+        let released = Watch::close(&self.0.context, raw, watch, &endpoints, deadline, interrupt);
         if endpoints.iter().any(|at| at.endpoint.starts_with("inproc:")) {
             self.0.context.hub().poke();
         }
@@ -69,6 +68,37 @@ impl Drop for Shared {
         let state = self.state.get_mut();
         if let (Some(raw), Some(watch)) = (&state.raw, &state.watch) {
             watch.end(raw);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+
+    #[test]
+    fn what_was_sent_by_a_bound_socket_arrives_after_its_close() {
+        let context = Context::new(1).unwrap();
+        let push = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
+        let pull = context.socket(zmq_sys::ZMQ_PULL as i32).unwrap();
+        push.set_i32(zmq_sys::ZMQ_SNDHWM as i32, 0).unwrap();
+        push.bind("tcp://127.0.0.1:*").unwrap();
+        let endpoint = push.endpoints()[0].endpoint.clone();
+        pull.connect(&endpoint).unwrap();
+        // More than the network and the other side's queue hold, so that most of it is still here at the close.
+        let count = 20_000;
+        let payload = [7u8; 500];
+        let soon = || Deadline::after(Duration::from_secs(10));
+        push.poll(crate::socket::POLLOUT, soon(), &mut Never).unwrap();
+        for _ in 0..count {
+            push.try_send_bytes(&payload, 0).unwrap();
+        }
+        push.close(None, &mut Never).unwrap();
+        let again = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
+        again.bind(&endpoint).unwrap();
+        for _ in 0..count {
+            pull.recv(soon(), &mut Never).unwrap();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::ffi::CString;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::context::Context;
 use crate::error::{errno, Error, Result};
@@ -53,6 +53,9 @@ pub struct Table {
     pub refused: u64,
     /// Handshakes that failed so far: another protocol, another mechanism, not authorised.
     pub handshakes_failed: u64,
+    /// The watched socket was closed; its connections may still linger.
+    closed: bool,
+    /// libzmq has nothing more to tell.
     stopped: bool,
 }
 
@@ -99,73 +102,90 @@ impl Watch {
         self.table().listeners_closed
     }
 
-    /// Waits until the table is as asked. `what` says in an error what was waited for.
+    /// Waits until the table is as asked.
     pub fn wait_for(
         &self,
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
         mut holds: impl FnMut(&Table) -> bool,
     ) -> Result<()> {
+        self.wait_while_open(deadline, interrupt, |table| holds(table).then_some(()).ok_or(table.closed))
+    }
+
+    /// [`Watch::wait_for`] a condition that holds (Ok), may come (Err(false)) or cannot come any more (Err(true)).
+    fn wait_while_open(
+        &self,
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+        mut state_of: impl FnMut(&Table) -> std::result::Result<(), bool>,
+    ) -> Result<()> {
         self.events.run(ANY, deadline, interrupt, |state| {
             self.read(state)?;
             let table = self.table.lock();
-            if holds(&table) {
-                Ok(())
-            } else if table.stopped {
-                Err(Error::closed_while_waiting())
-            } else {
-                Err(Error::again())
+            match state_of(&table) {
+                Ok(()) => Ok(()),
+                Err(over) if over || table.stopped => Err(Error::closed_while_waiting()),
+                Err(_) => Err(Error::again()),
             }
         })
     }
 
     /// Waits until `count` listeners have closed: their ports are free then.
     pub(crate) fn wait_closed(&self, count: usize, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
-        match self.wait_for(deadline, interrupt, |table| table.listeners_closed >= count) {
+        let enough = |table: &Table| (table.listeners_closed >= count).then_some(()).ok_or(false);
+        match self.wait_while_open(deadline, interrupt, enough) {
             // An I/O thread too busy to close in time does so later; a context that ends closes everything.
             Err(error) if error.is_again() || is_gone(&error) => Ok(()),
             done => done,
         }
     }
 
-    /// Unbinds every endpoint of a socket about to close, and waits until its ports are free.
-    pub(crate) fn release(
+    /// Closes a socket, and waits until its ports are free.
+    ///
+    /// They are not unbound first: that ends the connections of those who came by them, and what is still on its way to
+    /// them is lost. zmq_close closes the listeners at once and lets the connections linger; its watch goes on until the
+    /// last has ended, since libzmq would wait for ever to tell a watch that is gone.
+    pub(crate) fn close(
         context: &Context,
-        raw: &RawSocket,
+        raw: RawSocket,
         watch: Option<Arc<Watch>>,
         endpoints: &[Attached],
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
     ) -> Result<()> {
-        let listens = endpoints.iter().filter(|at| at.bound && !at.endpoint.starts_with("inproc:"));
+        let (inproc, network): (Vec<_>, Vec<_>) =
+            endpoints.iter().filter(|at| at.bound).partition(|at| at.endpoint.starts_with("inproc:"));
+        let names = inproc.iter().filter_map(|at| CString::new(at.endpoint.as_str()).ok());
+        for name in names {
+            // Only the name is given up: who came by it stays connected. ETERM: the ending context has done it.
+            let _ = raw.unbind(&name);
+        }
+        let listeners = network.len();
         let started = || -> Result<Arc<Watch>> {
             let watch = Watch::new(context, 0)?;
-            watch.start(raw)?;
+            watch.start(&raw)?;
             Ok(watch)
         };
-        let needed = listens.clone().next().is_some();
         let watch = match watch {
-            None if needed => started().ok(),
+            None if listeners > 0 => started().ok(),
             watch => watch,
         };
-        let before = watch.as_ref().map_or(0, |watch| watch.listeners_closed());
-        let mut closing = 0;
-        for at in endpoints.iter().filter(|at| at.bound) {
-            let Ok(name) = CString::new(at.endpoint.as_str()) else {
-                continue;
-            };
-            // A context that ends (ETERM) has closed the listener itself.
-            let unbound = raw.unbind(&name).is_ok();
-            if unbound && !at.endpoint.starts_with("inproc:") {
-                closing += 1;
-            }
-        }
         let Some(watch) = watch else {
             return Ok(());
         };
-        let released = watch.wait_closed(before + closing, deadline, interrupt);
-        watch.end(raw);
-        released
+        let before = watch.listeners_closed();
+        watch.table.lock().closed = true;
+        watch.poke();
+        if context.hub().see_off(&watch).is_err() {
+            // No thread to be had, or the context ends: without a watch nothing waits for anybody.
+            watch.end(&raw);
+            return Ok(());
+        }
+        drop(raw);
+        if listeners == 0 {
+            return Ok(());
+        }
+        watch.wait_closed(before + listeners, deadline, interrupt)
     }
 
     /// Ends both ends of the PAIR, libzmq's first: it tells ours of its end with a send that would wait for ever for a
@@ -298,6 +318,8 @@ pub struct Hub(Arc<Mutex<Roster>>);
 #[derive(Default)]
 struct Roster {
     watches: Vec<Weak<Watch>>,
+    /// Of closed sockets, whose connections linger: until libzmq has told the last.
+    leaving: Vec<Arc<Watch>>,
     reader: Option<Arc<Waker>>,
     stopped: bool,
 }
@@ -314,6 +336,21 @@ impl Hub {
     pub(crate) fn add(&self, watch: &Arc<Watch>) -> Result<()> {
         let mut roster = self.0.lock();
         roster.watches.push(Arc::downgrade(watch));
+        self.read(roster)
+    }
+
+    /// Lets the thread read the watch of a closed socket to its end. ETERM once the context ends.
+    fn see_off(&self, watch: &Arc<Watch>) -> Result<()> {
+        let mut roster = self.0.lock();
+        if roster.stopped {
+            return Err(Error::zmq(errno::ETERM));
+        }
+        roster.leaving.push(watch.clone());
+        self.read(roster).inspect_err(|_| self.0.lock().leaving.retain(|other| !Arc::ptr_eq(other, watch)))
+    }
+
+    /// Wakes the thread, or starts it.
+    fn read(&self, mut roster: MutexGuard<'_, Roster>) -> Result<()> {
         if let Some(reader) = &roster.reader {
             reader.wake();
             return Ok(());
@@ -355,7 +392,11 @@ fn read_all(roster: &Mutex<Roster>, waker: &Arc<Waker>) {
         let (watches, stopped) = {
             let mut roster = roster.lock();
             roster.watches.retain(|watch| watch.strong_count() > 0);
-            let watches: Vec<_> = roster.watches.iter().filter_map(Weak::upgrade).collect();
+            let mut watches: Vec<_> = roster.watches.iter().filter_map(Weak::upgrade).collect();
+            let leaving =
+                roster.leaving.iter().filter(|leaving| !watches.iter().any(|watch| Arc::ptr_eq(watch, leaving)));
+            let leaving: Vec<_> = leaving.cloned().collect();
+            watches.extend(leaving);
             (watches, roster.stopped)
         };
         for watch in &watches {
@@ -365,6 +406,17 @@ fn read_all(roster: &Mutex<Roster>, waker: &Arc<Waker>) {
                 watch.drain();
             }
         }
+        // Dropped outside the lock: the last watch may hold the context, whose end takes it.
+        let gone: Vec<Arc<Watch>> = {
+            let mut roster = roster.lock();
+            let (gone, leaving) = roster.leaving.drain(..).partition(|watch| stopped || watch.table.lock().stopped);
+            roster.leaving = leaving;
+            gone
+        };
+        for watch in &gone {
+            watch.stop();
+        }
+        drop(gone);
         if stopped {
             return;
         }
