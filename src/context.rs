@@ -48,10 +48,21 @@ struct Ending {
     waiters: Mutex<Vec<Arc<Waker>>>,
 }
 
-/// Every context of the process, for what concerns all: who holds a port, and the end.
-static CONTEXTS: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
-/// Endings whose context is gone already, but which may still deliver.
-static ENDINGS: Mutex<Vec<Weak<Ending>>> = Mutex::new(Vec::new());
+/// The contexts of a process, for what concerns all: who holds a port, and the end.
+struct Registry {
+    contexts: Mutex<Vec<Weak<Inner>>>,
+    /// Endings whose context is gone already, but which may still deliver.
+    endings: Mutex<Vec<Weak<Ending>>>,
+}
+
+/// A forked child has a registry of its own: the parent's may have been locked, for ever, as it forked.
+fn registry() -> &'static Registry {
+    const DEPTH: usize = 16;
+    static REGISTRIES: [Registry; DEPTH] =
+        [const { Registry { contexts: Mutex::new(Vec::new()), endings: Mutex::new(Vec::new()) } }; DEPTH];
+    let generation = usize::try_from(fork_generation()).unwrap_or(usize::MAX);
+    &REGISTRIES[generation.min(DEPTH - 1)]
+}
 
 impl Context {
     /// A new context with `io_threads` threads of libzmq, which start with the first socket.
@@ -67,7 +78,7 @@ impl Context {
             sockets: Mutex::default(),
             hub: Hub::default(),
         });
-        let mut all = CONTEXTS.lock();
+        let mut all = registry().contexts.lock();
         all.retain(|context| context.strong_count() > 0);
         all.push(Arc::downgrade(&inner));
         drop(all);
@@ -147,11 +158,21 @@ impl Context {
         ending.join(deadline, interrupt)
     }
 
-    /// Starts the ending, and does not wait for it.
-    pub fn end_in_background(&self) {
-        if self.check_fork().is_ok() {
-            self.0.begin_ending();
+    /// Ends because nobody uses it any more: closes its sockets as [`Socket::abandon`] does, and waits for no delivery.
+    ///
+    /// Returns what each socket was that was still open.
+    pub fn abandon(&self, patience: Duration) -> Vec<String> {
+        if self.check_fork().is_err() {
+            return Vec::new();
         }
+        // Before the ending begins: in a context that is shut down, a socket cannot see to it that its port is free.
+        let open = self.sockets();
+        let lines = open.iter().map(describe).collect();
+        for socket in open {
+            socket.abandon(patience);
+        }
+        self.0.begin_ending();
+        lines
     }
 
     /// Every open socket.
@@ -213,7 +234,7 @@ impl Inner {
         // shut down already.
         let _ = raw.shutdown();
         self.hub.stop();
-        let mut endings = ENDINGS.lock();
+        let mut endings = registry().endings.lock();
         endings.retain(|ending| ending.strong_count() > 0);
         endings.push(Arc::downgrade(&ending));
         drop(endings);
@@ -265,7 +286,7 @@ impl Drop for Inner {
 
 /// The open sockets of every context of this process.
 fn all_sockets() -> Vec<Socket> {
-    let contexts: Vec<Arc<Inner>> = CONTEXTS.lock().iter().filter_map(Weak::upgrade).collect();
+    let contexts: Vec<Arc<Inner>> = registry().contexts.lock().iter().filter_map(Weak::upgrade).collect();
     contexts.into_iter().flat_map(|context| Context(context).sockets()).collect()
 }
 
@@ -301,7 +322,7 @@ const UNCONNECTED: Duration = Duration::from_millis(200);
 pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> Vec<String> {
     EXITING.store(true, Ordering::Release);
     let start = Instant::now();
-    let contexts: Vec<Arc<Inner>> = CONTEXTS.lock().iter().filter_map(Weak::upgrade).collect();
+    let contexts: Vec<Arc<Inner>> = registry().contexts.lock().iter().filter_map(Weak::upgrade).collect();
     let mut lost = Vec::new();
     for context in contexts.into_iter().map(Context).filter(|context| context.check_fork().is_ok()) {
         let mut sockets = Vec::new();
@@ -325,7 +346,7 @@ pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> Vec<S
         }
     }
     // Contexts that are gone already, with sockets that linger.
-    let endings: Vec<Arc<Ending>> = ENDINGS.lock().iter().filter_map(Weak::upgrade).collect();
+    let endings: Vec<Arc<Ending>> = registry().endings.lock().iter().filter_map(Weak::upgrade).collect();
     for ending in endings {
         let limit = patience.saturating_sub(start.elapsed()) + Duration::from_millis(50);
         if lost.is_empty() && ending.join(Deadline::after(limit), interrupt).is_err() {

@@ -90,16 +90,11 @@ class Context(_core.Context, OptionAttributes):
             self._leave()
 
     def _leave(self) -> None:
-        for socket in list(self._sockets):
-            if not socket.closed:
-                warnings.warn(
-                    f"{socket!r} was still open when its context ended: close() it, or use `with`",
-                    ResourceWarning,
-                    stacklevel=3,
-                    source=socket,
-                )
-                socket._abandon(LAST_WORDS)
-        self._end_in_background()
+        # The core knows the sockets even when a garbage cycle has taken the weak references to them.
+        for line in self._abandon(LAST_WORDS):
+            warnings.warn(
+                f"{line} was still open when its context ended: close() it, or use `with`", ResourceWarning, stacklevel=3
+            )
 
     # Options
 

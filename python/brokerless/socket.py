@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import warnings
 import weakref
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Iterator, List, Optional, Sequence, TypeVar, Union
 
 from . import _core
 from ._options import OptionAttributes
 from ._reclaim import reclaim
-from .constants import Errno, Flag, PollEvent, SocketOption, SocketType, _OptType
+from .constants import Errno, PollEvent, SocketOption, SocketType, _OptType
 from .error import ZMQBindError, ZMQError
 from .utils import jsonapi
 
@@ -84,8 +84,10 @@ class Socket(_core.Socket, OptionAttributes):
 
     def __del__(self) -> None:
         if not self.closed:
-            warnings.warn(f"Unclosed socket {self!r}", ResourceWarning, stacklevel=2, source=self)
+            text = f"Unclosed socket {self!r}"
+            # First, as a warning may be an error.
             self._abandon(LAST_WORDS)
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
         kind = self.__dict__.get("type")

@@ -1,5 +1,7 @@
 //! `Context` of the core for Python.
 
+use std::time::Duration;
+
 use pyo3::prelude::*;
 
 use super::errors::OrRaise;
@@ -55,8 +57,9 @@ impl PyContext {
         blocking(py, |signals| self.context.term(end, signals))
     }
 
-    /// Starts the ending, and does not wait for it.
-    fn _end_in_background(&self) {
-        self.context.end_in_background();
+    /// Closes what is open, lingering for `patience` seconds at most, and ends in the background; what was open is returned.
+    fn _abandon(&self, py: Python<'_>, patience: f64) -> Vec<String> {
+        let patience = Duration::try_from_secs_f64(patience).unwrap_or_default();
+        py.detach(|| self.context.abandon(patience))
     }
 }
