@@ -6,6 +6,7 @@
 //! of other threads may use up its edge; so a call that finds waiters looks at the socket's events and wakes those whose
 //! turn it may be.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -14,6 +15,8 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::context::Context;
 use crate::error::{errno, Error, Result};
 use crate::ffi::{fork_generation, RawSocket};
+use crate::listener::is_readable;
+use crate::message::Message;
 use crate::monitor::Watch;
 use crate::subscriptions::Subscriptions;
 use crate::wait::{wait, Deadline, Interrupt, Source, Waker};
@@ -80,6 +83,8 @@ pub(crate) struct State {
     pub(crate) open_since: Option<Instant>,
     pub(crate) watch: Option<Arc<Watch>>,
     pub(crate) subscriptions: Option<Subscriptions>,
+    /// Frames that were taken and given back: the next to be received.
+    pub(crate) returned: VecDeque<Message>,
 }
 
 struct Waiter {
@@ -119,6 +124,7 @@ impl Socket {
             open_since: None,
             watch: None,
             subscriptions,
+            returned: VecDeque::new(),
         };
         let fd = state.get_i32(zmq_sys::ZMQ_FD as i32)?;
         Ok(Socket(Arc::new(Shared {
@@ -198,6 +204,14 @@ impl Socket {
     pub(crate) fn once<T>(&self, want: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
         let mut state = self.lock()?;
         state.attempt(want, true, &mut work)
+    }
+
+    /// Tries once, as a waiter that was woken and will come back: an event loop, which would wake itself for ever if
+    /// each of its tries counted as one that used up the edge.
+    pub(crate) fn once_as_waiter<T>(&self, want: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
+        let mut state = self.lock()?;
+        let edge = state.waiters.is_empty() || is_readable(self.0.fd);
+        state.attempt(want, edge, &mut work)
     }
 
     /// Tries until it works, the deadline is over, a signal handler raises, or the socket is closed.
@@ -326,10 +340,8 @@ impl State {
     pub(crate) fn events(&mut self) -> Result<Events> {
         let events = self.get_i32(zmq_sys::ZMQ_EVENTS as i32)?;
         // Our PUB is an XPUB, whose subscriptions are nobody's messages.
-        Ok(match self.subscriptions {
-            Some(_) => events & !POLLIN,
-            None => events,
-        })
+        let events = if self.subscriptions.is_some() { events & !POLLIN } else { events };
+        Ok(if self.returned.is_empty() { events } else { events | POLLIN })
     }
 
     pub(crate) fn get_i32(&self, option: i32) -> Result<i32> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::error::{errno, Error, Result};
 use crate::explain;
 use crate::message::{Frames, Message, Part};
-use crate::socket::{Socket, State, POLLIN, POLLOUT};
+use crate::socket::{Socket, State, ANY, POLLIN, POLLOUT};
 use crate::wait::{Deadline, Interrupt};
 
 /// More frames of this message follow.
@@ -62,6 +62,21 @@ impl Socket {
         let start = Instant::now();
         self.run(POLLIN, deadline, interrupt, State::recv_frames)
             .map_err(|error| explain::recv(self, error, Some(start)))
+    }
+
+    /// Puts the frames of a message back, as the next to be received: whoever took it could not use it.
+    pub fn give_back(&self, mut frames: Frames) -> Result<()> {
+        self.once(ANY, |state| {
+            state.raw()?;
+            for frame in frames.drain(..).rev() {
+                state.stats.bytes_received = state.stats.bytes_received.saturating_sub(frame.len() as u64);
+                if !frame.more() {
+                    state.stats.messages_received = state.stats.messages_received.saturating_sub(1);
+                }
+                state.returned.push_front(frame);
+            }
+            Ok(())
+        })
     }
 
     /// Waits until an event of `want` is there (those that are, are returned) or the deadline is over (0).
@@ -139,6 +154,8 @@ impl State {
             self.notice_subscriptions();
             if self.kind == zmq_sys::ZMQ_REQ as i32 {
                 self.open_since = Some(Instant::now());
+                // Replies to an earlier request, which libzmq would have dropped.
+                self.returned.clear();
             } else if self.kind == zmq_sys::ZMQ_REP as i32 {
                 self.open_since = None;
             }
@@ -158,7 +175,10 @@ impl State {
         if self.subscriptions.is_some() {
             return Err(Error::explained(errno::ENOTSUP, "a PUB socket only sends; its subscribers receive"));
         }
-        self.raw()?.recv(message)?;
+        match self.returned.pop_front() {
+            Some(returned) if self.raw.is_some() => *message = returned,
+            _ => self.raw()?.recv(message)?,
+        }
         self.stats.bytes_received += message.len() as u64;
         if !message.more() {
             self.stats.messages_received += 1;

@@ -2,7 +2,8 @@
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
 //! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`] and
-//! [`peers`]) and [`frame`]; [`poller`] and [`process`] are functions. Policy and looks are Python's: see the package.
+//! [`peers`]) and [`frame`], and [`waiter`] for event loops; [`poller`] and [`process`] are functions. Policy and looks are
+//! Python's: see the package.
 
 pub mod buffer;
 pub mod context;
@@ -17,6 +18,7 @@ pub mod process;
 pub mod recv;
 pub mod send;
 pub mod socket;
+pub mod waiter;
 
 use pyo3::prelude::*;
 
@@ -39,6 +41,8 @@ mod _core {
     use super::process::{curve_keypair, curve_public, flush_at_exit, has, strerror, zmq_errno, zmq_version_info};
     #[pymodule_export]
     use super::socket::{PySocket, PyStats};
+    #[pymodule_export]
+    use super::waiter::PyWaiter;
 
     /// The version of the crate, which is the package's.
     #[pymodule_export]

@@ -119,8 +119,9 @@ fn recv_frames(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>
     }
 }
 
+/// A received frame as Python gets it: bytes, or a Frame around it.
 #[inline]
-fn present(py: Python<'_>, message: Message, copy: bool) -> PyResult<Py<PyAny>> {
+pub fn present(py: Python<'_>, message: Message, copy: bool) -> PyResult<Py<PyAny>> {
     if copy {
         let bytes: Bound<'_, PyBytes> = to_bytes(py, &message);
         return Ok(bytes.into_any().unbind());

@@ -18,7 +18,7 @@ use crate::wait::Deadline;
 pub const DONTWAIT: i32 = zmq_sys::ZMQ_DONTWAIT as i32;
 
 /// Above this, the copy into libzmq is made without the GIL.
-const LARGE: usize = 64 * 1024;
+pub const LARGE: usize = 64 * 1024;
 
 #[pymethods]
 impl PySocket {
@@ -68,16 +68,7 @@ impl PySocket {
     ) -> PyResult<()> {
         refuse_untracked(py, copy, track, false)?;
         let socket = self.core().or_raise(py)?;
-        let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
-        for (index, part) in msg_parts.try_iter()?.enumerate() {
-            let part = part?;
-            payloads.push(Payload::of(&part).map_err(|error| name_frame(py, error, index, &part))?);
-        }
-        if payloads.is_empty() {
-            return Err(pyo3::exceptions::PyValueError::new_err(
-                "a message has at least one frame: send_multipart([b\"\"]) sends an empty one",
-            ));
-        }
+        let mut payloads = payloads(msg_parts)?;
         let mut frames = parts(&mut payloads);
         if frames.iter().map(Part::len).sum::<usize>() < LARGE {
             match socket.try_send(&mut frames, flags & SNDMORE) {
@@ -124,6 +115,21 @@ impl PySocket {
         let reply = blocking(py, |signals| socket.request(&mut frames, timeout, retries, signals))?;
         Ok(reply.iter().map(|frame| super::buffer::to_bytes(py, frame)).collect())
     }
+}
+
+/// What to send as the frames of one message.
+pub fn payloads<'py>(msg_parts: &Bound<'py, PyAny>) -> PyResult<Vec<Payload<'py>>> {
+    let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
+    for (index, part) in msg_parts.try_iter()?.enumerate() {
+        let part = part?;
+        payloads.push(Payload::of(&part).map_err(|error| name_frame(msg_parts.py(), error, index, &part))?);
+    }
+    if payloads.is_empty() {
+        return Err(pyo3::exceptions::PyValueError::new_err(
+            "a message has at least one frame: send_multipart([b\"\"]) sends an empty one",
+        ));
+    }
+    Ok(payloads)
 }
 
 fn send_waiting(

@@ -1,0 +1,234 @@
+"""What waits for one socket in one event loop: receives and sends, each kind in the order in which they were asked for.
+
+Whatever can be done now is done in the call itself. Only what cannot gets into a lane, which watches the socket for as
+long as something is in it: through a `_core.Waiter`, whose descriptor also tells when other threads have used the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Callable, Generator, List, Optional
+
+from . import _core
+from .constants import DONTWAIT, POLLIN, POLLOUT
+from .error import SocketClosed
+
+if TYPE_CHECKING:
+    _Future = asyncio.Future[Any]
+    _Queue = OrderedDict["Delivery", None]
+else:
+    _Future = asyncio.Future
+
+#: What becomes of the message, or frame, that was received.
+Finish = Optional[Callable[[Any], Any]]
+
+
+class Delivery(_Future):
+    """The future of a call that had to wait.
+
+    A task may be cancelled when its message has come but it has not run yet: then the message is in here, and nobody
+    would ever look at it. So an `await` that is cancelled gives it back to its socket, as the next to be received.
+    """
+
+    #: The socket: it must not be collected while somebody waits for it.
+    owner: Any = None
+    #: What the lane tries: None is "not now", True is "sent", anything else was received.
+    attempt: Callable[[], Any]
+    finish: Finish = None
+    timer: Optional[asyncio.TimerHandle] = None
+    #: The frames of the result, until somebody has it, and where to give them back.
+    frames: Optional[List[_core.Frame]] = None
+    waiter: Optional[_core.Waiter] = None
+    _awaiting = 0
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        self._awaiting += 1
+        try:
+            result = yield from super().__await__()
+            self.frames = None
+            return result
+        finally:
+            self._awaiting -= 1
+            frames = self.frames
+            if frames is not None and self.waiter is not None and not self._awaiting:
+                self.frames = None
+                try:
+                    self.waiter.give_back(frames)
+                except SocketClosed:
+                    # What a socket has not handed out ends with it.
+                    pass
+
+    __iter__ = __await__
+
+
+class Lane:
+    """The calls that wait for a socket in one loop. Everything in here happens in the thread of that loop."""
+
+    def __init__(self, socket: _core.Socket, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.waiter = _core.Waiter(socket)
+        # Sets that keep their order, and that are quick to leave from anywhere.
+        self._receives: _Queue = OrderedDict()
+        self._sends: _Queue = OrderedDict()
+        self._watched = 0
+
+    def receive(
+        self, owner: Any, flags: int, copy: bool, multipart: bool, timeout: Optional[float], finish: Finish = None
+    ) -> _Future:
+        """A future of the next frame or message: the next after those that are asked for already."""
+        if self._receives:
+            self._look()
+        if not self._receives:
+            try:
+                got = self.waiter.recv(copy, multipart)
+                if got is not None:
+                    return self.done(got if finish is None else finish(got))
+            except Exception as error:
+                return self.failed(error)
+        waiter = self.waiter
+        if copy:
+            finish = _in_turn(_to_bytes, finish)
+        return self._wait(self._receives, owner, lambda: waiter.recv(False, multipart), flags, timeout, finish)
+
+    def send(self, owner: Any, attempt: Callable[[], bool], flags: int, timeout: Optional[float]) -> _Future:
+        """A future that is done when `attempt` has sent: its turn is after those that wait already."""
+        if self._sends:
+            self._look()
+        if not self._sends:
+            try:
+                if attempt():
+                    return self.done(None)
+            except Exception as error:
+                return self.failed(error)
+        return self._wait(self._sends, owner, lambda: attempt() or None, flags, timeout, None)
+
+    def done(self, result: Any) -> _Future:
+        """A future with its result already."""
+        future = self.loop.create_future()
+        future.set_result(result)
+        return future
+
+    def failed(self, error: BaseException) -> _Future:
+        """A future that has failed already."""
+        future = self.loop.create_future()
+        future.set_exception(error)
+        return future
+
+    def end(self) -> None:
+        """Cancels what waits, and lets go of the loop and of the descriptors."""
+        for queue in (self._receives, self._sends):
+            waiting = list(queue)
+            queue.clear()
+            for delivery in waiting:
+                # A closed loop has nobody to tell.
+                if not self.loop.is_closed():
+                    delivery.cancel()
+        self._watch()
+        self.waiter.close()
+
+    def _wait(
+        self,
+        queue: _Queue,
+        owner: Any,
+        attempt: Callable[[], Any],
+        flags: int,
+        timeout: Optional[float],
+        finish: Finish,
+    ) -> _Future:
+        receiving = queue is self._receives
+        if timeout is None:
+            option = self.waiter.timeouts[0 if receiving else 1]
+            timeout = option / 1000 if option >= 0 else math.inf
+        elif not timeout >= 0:
+            return self.failed(ValueError(f"timeout is in seconds, 0 or more (or None: for ever), not {timeout}"))
+        if flags & DONTWAIT or timeout == 0:
+            return self.failed(self.waiter.again(receiving))
+
+        delivery = Delivery(loop=self.loop)
+        delivery.owner = owner
+        delivery.attempt = attempt
+        delivery.finish = finish
+        delivery.waiter = self.waiter
+        delivery.add_done_callback(self._forget)
+        if timeout != math.inf:
+            delivery.timer = self.loop.call_later(timeout, self._late, delivery, receiving, timeout)
+        queue[delivery] = None
+        # Listening first: what happened before is found by the look, and what happens after it is told.
+        self._watch()
+        self._look()
+        return delivery
+
+    def _watch(self) -> None:
+        """Watches for what the calls in the lane wait for, and not at all when there are none."""
+        want = (POLLIN if self._receives else 0) | (POLLOUT if self._sends else 0)
+        before, self._watched = self._watched, want
+        if want == before:
+            return
+        if want and not before:
+            self.loop.add_reader(self.waiter.fileno(), self._ready)
+        elif not want and not self.loop.is_closed():
+            self.loop.remove_reader(self.waiter.fileno())
+        self.waiter.listen(want)
+
+    def _ready(self) -> None:
+        self.waiter.drain()
+        self._look()
+
+    def _look(self) -> None:
+        """Does what can be done now."""
+        for queue in (self._receives, self._sends):
+            while queue:
+                delivery = next(iter(queue))
+                if not delivery.done() and not self._try(queue, delivery):
+                    break
+                queue.pop(delivery, None)
+        self._watch()
+
+    def _try(self, queue: _Queue, delivery: Delivery) -> bool:
+        """Whether the call is over, one way or the other."""
+        try:
+            got = delivery.attempt()
+        except SocketClosed:
+            # By another thread, or by the garbage collector; in this thread, close() has ended the lane already.
+            self.end()
+            return True
+        except Exception as error:
+            delivery.set_exception(error)
+            return True
+        if got is None:
+            return False
+        # From here on, as `finish` may use the socket itself.
+        queue.pop(delivery, None)
+        if got is True:
+            delivery.set_result(None)
+            return True
+        try:
+            delivery.set_result(got if delivery.finish is None else delivery.finish(got))
+            delivery.frames = got if isinstance(got, list) else [got]
+        except Exception as error:
+            delivery.set_exception(error)
+        return True
+
+    def _late(self, delivery: Delivery, receiving: bool, timeout: float) -> None:
+        # A last look: a busy loop may come to its timers sooner than to its messages.
+        self._look()
+        if not delivery.done():
+            delivery.set_exception(self.waiter.again(receiving, timeout))
+
+    def _forget(self, delivery: Any) -> None:
+        self._receives.pop(delivery, None)
+        self._sends.pop(delivery, None)
+        if delivery.timer is not None:
+            delivery.timer.cancel()
+        delivery.owner = None
+        self._watch()
+
+
+def _to_bytes(got: Any) -> Any:
+    return [frame.bytes for frame in got] if isinstance(got, list) else got.bytes
+
+
+def _in_turn(first: Callable[[Any], Any], second: Finish) -> Callable[[Any], Any]:
+    return first if second is None else lambda got: second(first(got))

@@ -1,0 +1,183 @@
+//! A socket in somebody else's event loop: one descriptor that says when to look at the socket again.
+//!
+//! The socket's own descriptor does not do: it is edge-triggered, the calls of other threads use up its edge, and a loop
+//! takes one callback for it only. So a listener joins the socket's list of waiters, as a thread that waits does, and its
+//! own descriptor (an epoll over both) is readable when either of them is. Each listener has a descriptor of its own, and
+//! has it only once somebody asks.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustix::event::{epoll, poll, PollFd, PollFlags, Timespec};
+
+use crate::error::{Error, Result};
+use crate::ffi::borrow_fd;
+use crate::message::{Frames, Message, Part};
+use crate::socket::{Events, Socket, State, POLLIN, POLLOUT};
+use crate::wait::Waker;
+
+/// Tries what an event loop wants to do with a socket, and tells it when to try again.
+pub struct Listener {
+    socket: Socket,
+    ear: Mutex<Option<Ear>>,
+}
+
+/// What exists once the loop had to wait.
+struct Ear {
+    waker: Arc<Waker>,
+    epoll: OwnedFd,
+    want: Events,
+}
+
+impl Ear {
+    fn new(socket: &Socket) -> Result<Self> {
+        let failed = |error: rustix::io::Errno| Error::zmq(error.raw_os_error());
+        let waker = Waker::new()?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed)?;
+        for fd in [socket.fd(), waker.fd()] {
+            let data = epoll::EventData::new_u64(0);
+            epoll::add(&epoll, borrow_fd(fd), data, epoll::EventFlags::IN).map_err(failed)?;
+        }
+        Ok(Ear { waker, epoll, want: 0 })
+    }
+}
+
+impl Listener {
+    /// For this socket. It costs nothing until it has to listen.
+    pub fn new(socket: &Socket) -> Self {
+        Listener { socket: socket.clone(), ear: Mutex::new(None) }
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// The descriptor to watch for input; the same until [`Listener::close`].
+    pub fn fd(&self) -> Result<RawFd> {
+        self.with_ear(|ear| Ok(ear.epoll.as_fd().as_raw_fd()))
+    }
+
+    /// From now on the descriptor tells of these events; 0 is none. What happened before has to be looked at after.
+    pub fn listen(&self, want: Events) -> Result<()> {
+        self.with_ear(|ear| {
+            if ear.want != 0 {
+                self.socket.unlisten(&ear.waker);
+            }
+            ear.want = 0;
+            if want != 0 {
+                self.socket.listen(&ear.waker, want)?;
+                ear.want = want;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets the wake-ups so far; to be called before a look at the socket, so that none after it is forgotten.
+    pub fn drain(&self) {
+        if let Some(ear) = &*self.ear.lock() {
+            ear.waker.drain();
+        }
+    }
+
+    /// Stops listening, and gives the descriptors back.
+    pub fn close(&self) {
+        if let Some(ear) = self.ear.lock().take() {
+            self.socket.unlisten(&ear.waker);
+        }
+    }
+
+    /// Takes a frame if one is there; EAGAIN if not.
+    pub fn try_recv(&self) -> Result<Message> {
+        self.socket.once_as_waiter(POLLIN, State::recv_frame)
+    }
+
+    /// Takes a whole message if one is there; EAGAIN if not.
+    pub fn try_recv_multipart(&self) -> Result<Frames> {
+        self.socket.once_as_waiter(POLLIN, State::recv_frames)
+    }
+
+    /// Sends a message if it can go now; EAGAIN if not, and then none of it went.
+    pub fn try_send(&self, parts: &mut [Part<'_>], flags: i32) -> Result<()> {
+        self.socket.once_as_waiter(POLLOUT, |state| state.send_parts(parts, flags))
+    }
+
+    fn with_ear<T>(&self, work: impl FnOnce(&mut Ear) -> Result<T>) -> Result<T> {
+        let mut ear = self.ear.lock();
+        match &mut *ear {
+            Some(ear) => work(ear),
+            none => work(none.insert(Ear::new(&self.socket)?)),
+        }
+    }
+}
+
+/// Whether a descriptor has input now.
+pub(crate) fn is_readable(fd: RawFd) -> bool {
+    let mut items = [PollFd::from_borrowed_fd(borrow_fd(fd), PollFlags::IN)];
+    poll(&mut items, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|count| count > 0)
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::wait::{wait, Deadline, Never, Source};
+    use std::time::Duration;
+
+    fn pair() -> (Context, Socket, Socket) {
+        let context = Context::new(1).unwrap();
+        let (a, b) = (context.socket(0).unwrap(), context.socket(0).unwrap());
+        a.bind("inproc://pair").unwrap();
+        b.connect("inproc://pair").unwrap();
+        (context, a, b)
+    }
+
+    fn told(listener: &Listener, within: Duration) -> bool {
+        wait(&mut [Source::readable(listener.fd().unwrap())], Deadline::after(within), &mut Never).unwrap()
+    }
+
+    #[test]
+    fn it_tells_of_a_message_whoever_used_up_the_edge() {
+        let (_context, a, b) = pair();
+        let listener = Listener::new(&b);
+        assert!(listener.try_recv().unwrap_err().is_again());
+        listener.listen(POLLIN).unwrap();
+        assert!(!told(&listener, Duration::from_millis(5)));
+        a.try_send_bytes(b"x", 0).unwrap();
+        // As another thread's call might.
+        b.events().unwrap();
+        assert!(told(&listener, Duration::from_secs(5)));
+        listener.drain();
+        assert_eq!(listener.try_recv().unwrap().as_slice(), b"x");
+        listener.drain();
+        assert!(!told(&listener, Duration::from_millis(5)));
+    }
+
+    #[test]
+    fn a_message_given_back_is_the_next_one_and_wakes_who_listens() {
+        let (_context, a, b) = pair();
+        let listener = Listener::new(&b);
+        for number in [b"1", b"2"] {
+            a.try_send_bytes(number, 0).unwrap();
+        }
+        let first = b.try_recv_multipart().unwrap();
+        let second = b.try_recv_multipart().unwrap();
+        listener.listen(POLLIN).unwrap();
+        b.give_back(second).unwrap();
+        b.give_back(first).unwrap();
+        assert!(told(&listener, Duration::from_secs(5)));
+        assert_eq!(b.events().unwrap() & POLLIN, POLLIN);
+        assert_eq!(b.stats().messages_received, 0);
+        assert_eq!(b.try_recv().unwrap().as_slice(), b"1");
+        assert_eq!(b.try_recv().unwrap().as_slice(), b"2");
+        assert!(b.try_recv().unwrap_err().is_again());
+        assert_eq!((b.stats().messages_received, b.stats().bytes_received), (2, 2));
+    }
+}

@@ -1,0 +1,130 @@
+//! `Waiter`: what an event loop needs of a socket, for `brokerless.asyncio`.
+
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::buffer::{parts, to_bytes, Payload};
+use super::errors::{to_py, OrRaise};
+use super::frame::PyFrame;
+use super::recv::present;
+use super::send::{payloads, LARGE};
+use super::socket::PySocket;
+use crate::error::{Error, Result};
+use crate::explain;
+use crate::listener::Listener;
+use crate::message::Part;
+use crate::transfer::SNDMORE;
+
+/// A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again.
+#[pyclass(frozen, name = "Waiter", module = "brokerless._core")]
+pub struct PyWaiter {
+    listener: Listener,
+}
+
+#[pymethods]
+impl PyWaiter {
+    #[new]
+    fn new(py: Python<'_>, socket: &PySocket) -> PyResult<Self> {
+        Ok(PyWaiter { listener: Listener::new(socket.core().or_raise(py)?) })
+    }
+
+    /// The descriptor to watch for input: this waiter's own, and the same until close().
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        self.listener.fd().or_raise(py)
+    }
+
+    /// Makes the descriptor tell of these events from now on (POLLIN, POLLOUT; 0 for none). Then look once more.
+    fn listen(&self, py: Python<'_>, events: i32) -> PyResult<()> {
+        self.listener.listen(events).or_raise(py)
+    }
+
+    /// Forgets the wake-ups so far; call it before looking at the socket.
+    fn drain(&self) {
+        self.listener.drain();
+    }
+
+    /// Gives the descriptors back. The waiter makes new ones if it is used again.
+    fn close(&self) {
+        self.listener.close();
+    }
+
+    /// RCVTIMEO and SNDTIMEO in milliseconds; negative is for ever.
+    #[getter]
+    fn timeouts(&self) -> (i64, i64) {
+        self.listener.socket().timeouts()
+    }
+
+    /// Receives if a message is there, else returns None. A frame, or with `multipart` a list of all frames.
+    fn recv(&self, py: Python<'_>, copy: bool, multipart: bool) -> PyResult<Option<Py<PyAny>>> {
+        let explained = |error| explain::recv(self.listener.socket(), error, None);
+        if !multipart {
+            let message = now(self.listener.try_recv()).map_err(explained).or_raise(py)?;
+            return message.map(|message| present(py, message, copy)).transpose();
+        }
+        let Some(frames) = now(self.listener.try_recv_multipart()).map_err(explained).or_raise(py)? else {
+            return Ok(None);
+        };
+        let list = match copy {
+            true => PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)))?,
+            false => {
+                let frames = frames.into_iter().map(|frame| present(py, frame, false));
+                PyList::new(py, frames.collect::<PyResult<Vec<_>>>()?)?
+            }
+        };
+        Ok(Some(list.into_any().unbind()))
+    }
+
+    /// Sends one frame if there is room; whether it went.
+    fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, flags: i32) -> PyResult<bool> {
+        self.send_now(py, &mut [Payload::of(data)?], flags)
+    }
+
+    /// Sends all frames as one message if there is room; whether they went.
+    fn send_multipart(&self, py: Python<'_>, msg_parts: &Bound<'_, PyAny>, flags: i32) -> PyResult<bool> {
+        self.send_now(py, &mut payloads(msg_parts)?, flags)
+    }
+
+    /// Puts the frames of a message that nobody got back in front of the socket's queue.
+    fn give_back(&self, py: Python<'_>, frames: Vec<PyRef<'_, PyFrame>>) -> PyResult<()> {
+        let frames = frames.iter().map(|frame| frame.share(py)).collect::<PyResult<Vec<_>>>()?;
+        self.listener.socket().give_back(frames).or_raise(py)
+    }
+
+    /// The error of a receive (or a send) that could not be done now or, with `waited`, within so many seconds.
+    #[pyo3(signature = (receiving, waited=None))]
+    fn again(&self, py: Python<'_>, receiving: bool, waited: Option<f64>) -> Py<PyAny> {
+        let socket = self.listener.socket();
+        let since = waited.and_then(|seconds| {
+            let time = Duration::try_from_secs_f64(seconds).ok()?;
+            Instant::now().checked_sub(time)
+        });
+        let error = match receiving {
+            true => explain::recv(socket, Error::again(), since),
+            false => explain::send(socket, Error::again(), since),
+        };
+        to_py(py, error).into_value(py).into_any()
+    }
+}
+
+impl PyWaiter {
+    fn send_now(&self, py: Python<'_>, payloads: &mut [Payload<'_>], flags: i32) -> PyResult<bool> {
+        let mut frames = parts(payloads);
+        let flags = flags & SNDMORE;
+        let tried = match frames.iter().map(Part::len).sum::<usize>() < LARGE {
+            true => self.listener.try_send(&mut frames, flags),
+            false => py.detach(|| self.listener.try_send(&mut frames, flags)),
+        };
+        let sent = now(tried).map_err(|error| explain::send(self.listener.socket(), error, None)).or_raise(py)?;
+        Ok(sent.is_some())
+    }
+}
+
+/// "Not now" as None.
+fn now<T>(tried: Result<T>) -> Result<Option<T>> {
+    match tried {
+        Err(error) if error.is_again() => Ok(None),
+        done => done.map(Some),
+    }
+}
