@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::attach::RELEASE;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ffi::fork_generation;
 use crate::monitor::Watch;
 use crate::socket::{Shared, Socket};
@@ -31,6 +31,23 @@ impl Socket {
         let deadline = Deadline::after(Duration::from_millis(100));
         // Nobody is left to tell: the socket is closed either way.
         let _ = self.finish(Some(bounded), deadline, &mut Never);
+    }
+
+    /// Closes, and returns when all messages have left: over inproc they were received, over the network they are in the
+    /// hands of the operating system (or of nobody, if the peer has gone).
+    ///
+    /// # Errors
+    /// EAGAIN (bare) at the deadline and [`Error::Interrupted`]: it is closed, and goes on delivering in the background.
+    /// ETERM if the context ends meanwhile.
+    pub fn close_delivered(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
+        let watch = match self.watch_now() {
+            Err(Error::Closed(_)) => return Ok(()),
+            watch => watch?,
+        };
+        self.close(None, interrupt)?;
+        watch.wait_ended(deadline, interrupt)?;
+        // A context that ends ends the watch too, whatever was delivered.
+        self.0.context.get(zmq_sys::ZMQ_IO_THREADS as i32).map(drop)
     }
 
     fn finish(&self, linger: Option<i32>, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {

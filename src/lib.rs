@@ -27,7 +27,7 @@ pub mod listener;
 pub mod message;
 pub mod monitor;
 pub mod options;
-//pub mod pipeline;
+pub mod pipeline;
 pub mod poller;
 pub mod presence;
 #[cfg(feature = "python")]

@@ -1,6 +1,14 @@
 //! A frame on its way in or out, and how a caller names the frames to send without giving them up.
 
+use std::fmt;
+
 pub use crate::ffi::Message;
+
+impl fmt::Debug for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Message({} bytes)", self.len())
+    }
+}
 
 /// One frame of a message to be sent.
 ///

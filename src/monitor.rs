@@ -4,7 +4,7 @@
 //! from their first bind or connect on (a watch takes two of libzmq's sockets); others from the moment somebody asks.
 //! A [`Hub`] is the native thread that keeps reading, so that no queue of events grows behind a socket nobody looks at.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -45,6 +45,10 @@ pub struct Table {
     peers: HashMap<(String, String), Peer>,
     /// Handshakes that failed, whose end is still to be reported.
     failing: HashMap<(String, String), usize>,
+    /// Connections so far whose handshake was done.
+    pub came: u64,
+    /// Endpoints to connect to, as they were written, at which nobody was found so far: see [`Watch::expect`].
+    pub expected: HashSet<String>,
     /// Messages queued to and from each peer, as last asked.
     queued: u64,
     /// Listeners that have closed so far.
@@ -102,6 +106,26 @@ impl Watch {
         self.table().listeners_closed
     }
 
+    /// Keeps account of whether anybody was ever found at an endpoint that the socket is about to connect to.
+    pub(crate) fn expect(&self, endpoint: &str) {
+        self.table.lock().expected.insert(endpoint.to_owned());
+    }
+
+    /// A look at what the hub has read so far. Unlike [`Watch::table`] it wakes nobody, so that who listens may look.
+    pub(crate) fn glance<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
+        look(&self.table.lock())
+    }
+
+    /// Wakes this waker with each change of the table, until [`Watch::unlisten`].
+    pub(crate) fn listen(&self, waker: &Arc<Waker>) -> Result<()> {
+        self.events.listen(waker, ANY)
+    }
+
+    /// Ends [`Watch::listen`].
+    pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
+        self.events.unlisten(waker);
+    }
+
     /// Waits until the table is as asked.
     pub fn wait_for(
         &self,
@@ -136,6 +160,15 @@ impl Watch {
         match self.wait_while_open(deadline, interrupt, enough) {
             // An I/O thread too busy to close in time does so later; a context that ends closes everything.
             Err(error) if error.is_again() || is_gone(&error) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Waits until the last connection of a closed socket has ended.
+    pub(crate) fn wait_ended(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
+        let ended = |table: &Table| table.stopped.then_some(()).ok_or(false);
+        match self.wait_while_open(deadline, interrupt, ended) {
+            Err(error) if is_gone(&error) => Ok(()),
             done => done,
         }
     }
@@ -267,6 +300,10 @@ impl Table {
                 since: SystemTime::now(),
             });
             peer.connections += 1;
+            self.came += 1;
+            if !self.expected.is_empty() {
+                self.expected.remove(&peer.remote);
+            }
         } else if event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
             || event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
             || event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)

@@ -36,7 +36,12 @@ impl Socket {
             last >= count
         });
         match done {
-            Ok(()) => Ok(last),
+            Ok(()) => {
+                // A send looks only now and then at who has come: let it know them all, so that the first message may go
+                // to any of them. A context that ends says so at the next call.
+                let _ = self.events();
+                Ok(last)
+            }
             Err(error) => Err(error.or_explain(|| {
                 let tries = match refused {
                     0 => String::new(),
@@ -73,12 +78,12 @@ impl Socket {
         self.watch_now()
     }
 
-    fn inproc_count(&self) -> usize {
+    pub(crate) fn inproc_count(&self) -> usize {
         self.inproc_peers().iter().map(|peer| peer.connections).sum()
     }
 
     /// libzmq reports nothing about inproc, but both ends are in the same context.
-    fn inproc_peers(&self) -> Vec<Peer> {
+    pub(crate) fn inproc_peers(&self) -> Vec<Peer> {
         let own = self.endpoints();
         let mut inproc = own.iter().filter(|at| at.endpoint.starts_with("inproc:")).peekable();
         if inproc.peek().is_none() {

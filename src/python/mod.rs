@@ -2,8 +2,8 @@
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
 //! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`] and
-//! [`peers`]) and [`frame`], and [`waiter`] for event loops; [`poller`] and [`process`] are functions. Policy and looks are
-//! Python's: see the package.
+//! [`peers`]) and [`frame`], and [`waiter`] for event loops; [`poller`] and [`process`] are functions; [`pipeline`] has the
+//! loops of its roles. Policy and looks are Python's: see the package.
 
 pub mod buffer;
 pub mod context;
@@ -13,6 +13,7 @@ pub mod interrupt;
 pub mod json;
 pub mod options;
 pub mod peers;
+pub mod pipeline;
 pub mod poller;
 pub mod process;
 pub mod recv;
@@ -35,6 +36,12 @@ mod _core {
     use super::options::constants_table;
     #[pymodule_export]
     use super::peers::PyPeer;
+    #[pymodule_export]
+    use super::pipeline::send::{close_delivered, send_jobs};
+    #[pymodule_export]
+    use super::pipeline::stream::PyStream;
+    #[pymodule_export]
+    use super::pipeline::work::PyWorkLoop;
     #[pymodule_export]
     use super::poller::poll;
     #[pymodule_export]

@@ -1,0 +1,158 @@
+"""The role that takes the results."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, TypeVar
+
+from .. import _core
+from ..constants import SocketType
+from ..error import Again
+from ._roles import count, open_socket
+from .errors import EndOfStream
+
+__all__ = ["Collector", "CollectorStats"]
+
+_C = TypeVar("_C", bound="Collector")
+
+
+class CollectorStats(NamedTuple):
+    """What a collector has done so far."""
+
+    #: Results taken.
+    received: int
+    #: Their bytes.
+    bytes: int
+    #: Workers that are connected now.
+    workers: int
+
+
+class Collector:
+    """Takes the workers' results: counts them, lists them, or hands them over one by one.
+
+    `endpoint` is bound: "tcp://*:5558", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
+    The context is `zmq.Context.instance()` if none is given. `socket` is the PULL socket, for everything else.
+
+    The stream of results is over when all workers that were connected have been gone for `grace` seconds and nothing is
+    left. A worker whose connection broke is back by then: libzmq connects again after 0.1 to 0.2 s. After the end,
+    another stream may come; whatever is called next waits for it.
+
+    Guarantees: any thread may call any method, and each result goes to one caller. Each wait can be interrupted, and ends
+    when its time is over; no result is lost by that.
+    """
+
+    def __init__(self, endpoint: str, *, context: Optional[Any] = None, grace: float = 0.25) -> None:
+        self.socket = open_socket(context, SocketType.PULL)
+        try:
+            self._stream = _core.Stream(self.socket, grace)
+            self.socket.bind(endpoint)
+        except BaseException:
+            self.socket.close(0)
+            raise
+        #: The endpoint that workers connect to, with its port.
+        self.endpoint: str = self.socket.endpoints[-1]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterates over the results up to the end of the stream: `for result in collector`.
+
+        Raises MessageError for what is not JSON; iterate again to go on behind it.
+        """
+        results: Iterator[Any] = iter(self._stream)
+        return results
+
+    def recv(self, timeout: Optional[float] = None) -> Any:
+        """The next result.
+
+        Raises zmq.Again if none comes within `timeout` seconds (None: waits for ever), EndOfStream (an EOFError) at the
+        end of the stream, MessageError for what is not JSON.
+        """
+        found, value = self._stream.recv(timeout)
+        if found:
+            return value
+        if value:
+            raise EndOfStream(f"all workers have gone, and no result is left ({self._stream.received} were received)")
+        raise self._again("no result", timeout)
+
+    def collect(self, n: Optional[int] = None, timeout: Optional[float] = None) -> List[Any]:
+        """A list of the next `n` results, or of all up to the end of the stream.
+
+        With `n` it does not matter who comes and goes meanwhile. Raises zmq.Again if the whole takes more than `timeout`
+        seconds (None: waits for ever), MessageError for what is not JSON. Any error has an attribute `results`: those that
+        came before.
+        """
+        results: List[Any] = []
+        try:
+            if not self._stream.collect(results, _checked(n), timeout):
+                raise self._again(_so_far(len(results), n), timeout)
+        except BaseException as error:
+            error.results = results  # type: ignore[attr-defined]
+            raise
+        return results
+
+    def tally(self, key: str, n: Optional[int] = None, timeout: Optional[float] = None) -> Dict[Any, int]:
+        """How often each value of `result[key]` occurs, among the next `n` results or all up to the end of the stream.
+
+        It is counted in Rust, without the GIL: other threads go on. The dict is what `collections.Counter` would have of
+        the same values (numbers, strings, True, False, None), in the order in which they first came.
+
+        With `n` it does not matter who comes and goes meanwhile. Raises zmq.Again if the whole takes more than `timeout`
+        seconds (None: waits for ever), TallyError for a result that cannot be counted: not JSON, not an object, without
+        the key, or with a list or an object there. Any error has an attribute `counts`: what was counted before. Call it
+        again to go on.
+        """
+        counts: Dict[Any, int] = {}
+        try:
+            if not self._stream.tally(counts, key, _checked(n), timeout):
+                raise self._again(_so_far(sum(counts.values()), n), timeout)
+        except BaseException as error:
+            error.counts = counts  # type: ignore[attr-defined]
+            raise
+        return counts
+
+    def close(self) -> None:
+        """Closes the socket; results that are not received yet are lost."""
+        self.socket.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        closed: bool = self.socket.closed
+        return closed
+
+    @property
+    def stats(self) -> CollectorStats:
+        """How many results and bytes were received, and how many workers are connected."""
+        stats = self.socket.stats
+        return CollectorStats(stats.messages_received, stats.bytes_received, self._workers())
+
+    def __enter__(self: _C) -> _C:
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        received, _, workers = self.stats
+        state = "closed" if self.closed else f"{count(workers, 'worker')} connected"
+        return f"<Collector at {self.endpoint}: {count(received, 'result')} received, {state}>"
+
+    def _workers(self) -> int:
+        return 0 if self.closed else sum(peer.connections for peer in self.socket.peers)
+
+    def _again(self, came: str, timeout: Optional[float]) -> Again:
+        error = Again()
+        workers = self._workers()
+        hint = "do they run, and connect to this address?" if not workers else "do they send?"
+        error.detail = (
+            f"{came} came to {self.endpoint} within {timeout} s; {count(workers, 'worker')} connected now: {hint}"
+        )
+        return error
+
+
+def _checked(n: Optional[int]) -> Optional[int]:
+    if n is not None and n < 0:
+        raise ValueError(f"n is a number of results, 0 or more (or None: all up to the end), not {n}")
+    return n
+
+
+def _so_far(came: int, n: Optional[int]) -> str:
+    return count(came, "result") if n is None else f"{came} of {n} results"

@@ -1,0 +1,148 @@
+"""The role that hands out jobs."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, NamedTuple, Optional, TypeVar
+
+from .. import _core
+from ..constants import SocketType
+from ..error import Again
+from ._roles import BUFFER, QUEUE, count, open_socket
+
+__all__ = ["Producer", "ProducerStats"]
+
+_P = TypeVar("_P", bound="Producer")
+
+
+class ProducerStats(NamedTuple):
+    """What a producer has done so far."""
+
+    #: Jobs handed to the socket.
+    sent: int
+    #: Their bytes.
+    bytes: int
+    #: Workers that are connected now.
+    workers: int
+
+
+class Producer:
+    """Hands out jobs, as JSON, to the workers that connect: each job to one of them, in turn.
+
+    `endpoint` is bound: "tcp://*:5557", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
+    The context is `zmq.Context.instance()` if none is given.
+
+    Little is kept on the way, so that a worker that joins late gets its share of what is left: 100 jobs for each worker
+    (SNDHWM) and 64 KiB in the system's buffer (SNDBUF), unless the context says otherwise (`context.sndhwm = 1000`).
+    `socket` is the PUSH socket, for everything else.
+
+    Guarantees: any thread may call any method. Each wait can be interrupted, and ends when its time is over. A job is
+    sent whole or not at all.
+    """
+
+    def __init__(self, endpoint: str, *, context: Optional[Any] = None) -> None:
+        self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE, SNDBUF=BUFFER)
+        try:
+            self.socket.watch()
+            self.socket.bind(endpoint)
+        except BaseException:
+            self.socket.close(0)
+            raise
+        #: The endpoint that workers connect to, with its port.
+        self.endpoint: str = self.socket.endpoints[-1]
+
+    def wait_for_workers(self, n: int = 1, timeout: Optional[float] = None) -> int:
+        """Waits until `n` workers are connected, and returns how many are.
+
+        The connections themselves are watched; nobody sleeps and nobody guesses. A `Worker` connects when it is ready to
+        work, which includes that its collector is there.
+
+        Raises zmq.Again if that takes more than `timeout` seconds (None: waits for ever).
+        """
+        here: int = self.socket.wait_for_peers(n, timeout)
+        return here
+
+    def send(self, job: Any, timeout: Optional[float] = None) -> None:
+        """Sends one job: anything that `json.dumps` takes.
+
+        Waits while there is no worker with room. Raises zmq.Again if that takes more than `timeout` seconds (None: waits
+        for ever) and then the job was not sent; TypeError or ValueError for what JSON has no words for.
+        """
+        self.socket.send_json(job, timeout=timeout)
+
+    def send_all(
+        self, jobs: Iterable[Any], *, workers: int = 1, timeout: Optional[float] = None, progress: bool = False
+    ) -> int:
+        """Waits for `workers` workers, sends every job of an iterable, ends the stream, and returns how many were sent.
+
+        A generator will do, and is asked for the next job only when the one before was sent. To end the stream is to
+        close the socket; this returns when all jobs have left (are with their worker, or in the system's network
+        buffers), so that the process may end then. `progress=True` shows a bar, which takes the package tqdm.
+
+        `timeout` is the longest wait at any one point, in seconds: for the workers, for room for a job, for the last jobs
+        to leave. None waits for ever.
+
+        Raises zmq.Again when such a wait is over; whatever the iterable raises; TypeError or ValueError for a job that
+        JSON has no words for. All these have an attribute `sent`: how many jobs were sent, to go on from. The socket
+        stays open, unless it was the last wait: then it is closed, and goes on delivering in the background.
+        """
+        before = self.socket.stats.messages_sent
+        try:
+            bar = _progress(jobs) if progress else jobs
+            self.wait_for_workers(workers, timeout)
+            _core.send_jobs(self.socket, bar, timeout)
+            self._deliver(timeout)
+        except BaseException as error:
+            error.sent = self.socket.stats.messages_sent - before  # type: ignore[attr-defined]
+            raise
+        sent: int = self.socket.stats.messages_sent - before
+        return sent
+
+    def close(self) -> None:
+        """Ends the stream, and does not wait: what was sent goes on being delivered in the background (LINGER)."""
+        self.socket.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream was ended."""
+        closed: bool = self.socket.closed
+        return closed
+
+    @property
+    def stats(self) -> ProducerStats:
+        """How many jobs and bytes were sent, and how many workers are connected."""
+        stats = self.socket.stats
+        return ProducerStats(stats.messages_sent, stats.bytes_sent, self._workers())
+
+    def __enter__(self: _P) -> _P:
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        sent, _, workers = self.stats
+        state = "closed" if self.closed else f"{count(workers, 'worker')} connected"
+        return f"<Producer at {self.endpoint}: {count(sent, 'job')} sent, {state}>"
+
+    def _workers(self) -> int:
+        return 0 if self.closed else sum(peer.connections for peer in self.socket.peers)
+
+    def _deliver(self, timeout: Optional[float]) -> None:
+        delivered = _core.close_delivered(self.socket, timeout)
+        self.socket.close()
+        if not delivered:
+            error = Again()
+            error.detail = (
+                f"all jobs are sent, but after {timeout} s some have not left for their worker: does it receive? "
+                "They go on being delivered in the background"
+            )
+            raise error
+
+
+def _progress(jobs: Iterable[Any]) -> Iterable[Any]:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError("progress=True draws its bar with the package tqdm: pip install tqdm") from error
+    bar: Iterable[Any] = tqdm(jobs, unit="job", unit_scale=True)
+    return bar

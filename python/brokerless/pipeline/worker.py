@@ -1,0 +1,248 @@
+"""The role that does the work."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import threading
+import warnings
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
+from weakref import WeakSet
+
+from .. import _core
+from ..constants import SocketType
+from ..error import Again
+from ._roles import BUFFER, QUEUE, count, open_socket
+
+__all__ = ["Worker", "WorkerStats"]
+
+_W = TypeVar("_W", bound="Worker")
+
+_numbers = itertools.count(1)
+#: How soon a worker connects again when a connection broke, in milliseconds; the pause doubles up to the second figure.
+_RECONNECT = (10, 200)
+
+
+class WorkerStats(NamedTuple):
+    """What a worker has done so far."""
+
+    #: Jobs received.
+    received: int
+    #: Results passed on.
+    sent: int
+    #: Jobs at which the function failed, or that were no JSON, or whose result is none.
+    failed: int
+    #: Whether it works now.
+    running: bool
+
+
+class Worker:
+    """Calls a function for each job of its producers, and passes the results on to a collector.
+
+    `source` is the endpoint of a producer, or a list of several; `sink` that of the collector, or None if the results
+    are nobody's business. Both are connected to, so that they may start before or after. The context is
+    `zmq.Context.instance()` if none is given. `id` is a string that no other worker has.
+
+    It works until the end of the stream: each producer has been there, all have been gone for `grace` seconds, and
+    nothing is left. Then it passes its last results on and closes.
+
+    To the producer it connects only when it works and its collector is there, so that a producer that counts its workers
+    counts those that are ready. Few jobs wait for it: 100 (RCVHWM) and 64 KiB in the system's buffer (RCVBUF), unless the
+    context says otherwise. `source` and `sink` are then the PULL and the PUSH socket, for everything else.
+
+    Guarantees: any thread may call any method. Each wait can be interrupted. A result is passed on whole or not at all.
+    """
+
+    def __init__(
+        self,
+        source: Union[str, Sequence[str]],
+        sink: Optional[str] = None,
+        *,
+        context: Optional[Any] = None,
+        grace: float = 0.1,
+    ) -> None:
+        #: A string that no other worker has, on any machine: for results that say who made them.
+        self.id: str = f"{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
+        self._sources: List[str] = [source] if isinstance(source, str) else list(source)
+        if not self._sources:
+            raise ValueError("a worker needs the endpoint of a producer")
+        self._sink_endpoint = sink
+        self._lock = threading.Lock()
+        self._thread: Optional[threading.Thread] = None
+        self._busy = False
+        self._error: Optional[BaseException] = None
+        self._told = True
+        quick = {"RECONNECT_IVL": _RECONNECT[0], "RECONNECT_IVL_MAX": _RECONNECT[1]}
+        self.sink: Optional[Any] = None
+        self.source = open_socket(context, SocketType.PULL, RCVHWM=QUEUE, RCVBUF=BUFFER, **quick)
+        try:
+            if sink is not None:
+                self.sink = open_socket(context, SocketType.PUSH, **quick)
+            self._loop = _core.WorkLoop(self.source, self.sink, grace)
+            if self.sink is not None:
+                self.sink.connect(sink)
+        except BaseException:
+            self._close()
+            raise
+
+    def run(self, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> WorkerStats:
+        """Works here, until the end of the stream or until another thread calls stop(); returns the `stats`.
+
+        `fn(job)` returns the result to pass on: anything that `json.dumps` takes, or None for nothing. `timeout` is the
+        longest wait at any one point, in seconds: for the collector, for the next job, for room at the collector.
+
+        What `fn` raises ends the worker and is raised here, with the job in a note (Python 3.11). So is MessageError for
+        a job that is not JSON, and TypeError or ValueError for a result that JSON has no words for. zmq.Again is raised
+        when a wait is over; after it, and after an interrupt, run() may be called again and goes on.
+        """
+        self._begin()
+        try:
+            self._loop.run(fn, self._sources, timeout)
+        except (Again, KeyboardInterrupt):
+            self._busy = False
+            raise
+        except BaseException:
+            self._end()
+            raise
+        self._end()
+        return self.stats
+
+    def start(self: _W, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> _W:
+        """Works in the background, in a thread of this process, and returns the worker itself.
+
+        As run() does, but whatever is raised, a zmq.Again too, ends the worker and is raised by join().
+        """
+        self._begin()
+        self._told = False
+        self._thread = threading.Thread(
+            target=self._work, args=(fn, timeout), name=f"brokerless worker {self.id}", daemon=True
+        )
+        _started.add(self)
+        self._thread.start()
+        return self
+
+    def join(self, timeout: Optional[float] = None) -> WorkerStats:
+        """Waits until the worker that was started has ended, and returns its `stats`.
+
+        Raises what ended it, if it was an error, each time; zmq.Again if it still works after `timeout` seconds (None:
+        waits for ever).
+        """
+        if self._thread is None:
+            raise RuntimeError("this worker was not started: start(fn) works in the background, run(fn) here")
+        self._wait(timeout)
+        self._told = True
+        if self._error is not None:
+            raise self._error
+        return self.stats
+
+    def stop(self, timeout: Optional[float] = None) -> None:
+        """Ends the worker after the job in hand, waits for that, and closes. May be called again.
+
+        Jobs that wait in its queue are lost, as they are when a worker dies; results are still delivered, in the
+        background. Raises zmq.Again if the job in hand takes more than `timeout` seconds longer (None: waits for ever);
+        it ends all the same.
+        """
+        self._loop.stop()
+        if self._thread is not None:
+            if self._thread is not threading.current_thread():
+                self._wait(timeout)
+        else:
+            with self._lock:
+                busy = self._busy
+            if not busy:
+                self._close()
+
+    def close(self) -> None:
+        """The same as stop()."""
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether it works now."""
+        return self._busy
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        closed: bool = self.source.closed
+        return closed
+
+    @property
+    def stats(self) -> WorkerStats:
+        """How many jobs were received, how many results passed on, how many jobs failed, and whether it works now."""
+        received, sent, failed = self._loop.counts
+        return WorkerStats(received, sent, failed, self._busy)
+
+    def __enter__(self: _W) -> _W:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self.stop()
+        # An error of the background work must not go unheard, nor hide the one that ends the `with`.
+        if kind is None and self._error is not None and not self._told:
+            self._told = True
+            raise self._error
+
+    def __del__(self) -> None:
+        error = getattr(self, "_error", None)
+        if error is not None and not self._told:
+            warnings.warn(f"{self!r} failed, and nobody called join(): {error!r}", RuntimeWarning, stacklevel=2)
+
+    def __repr__(self) -> str:
+        received, sent, failed, running = self.stats
+        state = "running" if running else "closed" if self.closed else "not started"
+        if self._error is not None:
+            state = f"ended by {type(self._error).__name__}"
+        way = " and ".join(self._sources) + (f" -> {self._sink_endpoint}" if self._sink_endpoint else "")
+        figures = f"{count(received, 'job')} received, {count(sent, 'result')} sent, {failed} failed"
+        return f"<Worker {self.id} {way}: {figures}, {state}>"
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._busy:
+                raise RuntimeError("this worker is at work already; for more of them, make another Worker")
+            if self.closed:
+                raise RuntimeError("this worker has ended; make another Worker")
+            self._busy = True
+
+    def _work(self, fn: Callable[[Any], Any], timeout: Optional[float]) -> None:
+        try:
+            self._loop.run(fn, self._sources, timeout)
+        except BaseException as error:
+            self._error = error
+        self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._busy = False
+        self._close()
+
+    def _wait(self, timeout: Optional[float]) -> None:
+        thread = self._thread
+        assert thread is not None
+        thread.join(timeout)
+        if thread.is_alive():
+            error = Again()
+            error.detail = f"the worker is still at work after {timeout} s: {self!r}"
+            raise error
+
+    def _close(self) -> None:
+        self.source.close()
+        if self.sink is not None:
+            self.sink.close()
+
+
+_started: WeakSet[Worker] = WeakSet()
+
+
+def _stop_all(patience: float = 1.0) -> None:
+    """At the end of the process: no thread may be in the middle of something when the interpreter goes."""
+    for worker in list(_started):
+        worker._loop.stop()
+    for worker in list(_started):
+        if worker._thread is not None:
+            worker._thread.join(patience)
+
+
+atexit.register(_stop_all)

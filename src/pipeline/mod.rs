@@ -1,0 +1,8 @@
+//! What the roles of a push/pull pipeline need beyond sockets, with no Python in it.
+//!
+//! [`stream`] reads a PULL socket and knows when the stream is at its end; [`halt`] lets another thread end a wait that
+//! has no deadline; [`tally`] counts results by one of their keys.
+
+pub mod halt;
+pub mod stream;
+pub mod tally;
