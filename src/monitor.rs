@@ -47,6 +47,8 @@ pub struct Table {
     failing: HashMap<(String, String), usize>,
     /// Connections so far whose handshake was done.
     pub came: u64,
+    /// The socket is a STREAM, whose connections have no handshake.
+    unshaken: bool,
     /// Endpoints to connect to, as they were written, at which nobody was found so far: see [`Watch::expect`].
     pub expected: HashSet<String>,
     /// Messages queued to and from each peer, as last asked.
@@ -85,6 +87,9 @@ impl Watch {
 
     /// Starts to watch. The caller holds the lock of the watched socket.
     pub(crate) fn start(&self, raw: &RawSocket) -> Result<()> {
+        let mut kind = [0u8; 4];
+        raw.get(zmq_sys::ZMQ_TYPE as i32, &mut kind)?;
+        self.table.lock().unshaken = i32::from_ne_bytes(kind) == zmq_sys::ZMQ_STREAM as i32;
         raw.monitor(Some(&self.name), ALL_EVENTS, VERSION)?;
         self.events.once(ANY, |state| state.raw()?.connect(&self.name))
     }
@@ -292,7 +297,11 @@ impl Table {
         const fn bit(event: u32) -> u64 {
             event as u64
         }
-        if event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        let opened = match self.unshaken {
+            true => event == bit(zmq_sys::ZMQ_EVENT_CONNECTED) || event == bit(zmq_sys::ZMQ_EVENT_ACCEPTED),
+            false => event == bit(zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED),
+        };
+        if opened {
             let peer = self.peers.entry(key.clone()).or_insert_with(|| Peer {
                 local: key.0,
                 remote: key.1,

@@ -34,14 +34,13 @@ def is_asleep(thread: int) -> bool:
         return (task / "stat").read_text().rsplit(")", 1)[1].split()[0] == "S"
 
 
-def wait_until_asleep(thread: int, timeout: float = PATIENCE) -> bool:
-    """Wait until a thread sleeps in poll(2)."""
-    pause = threading.Event()
-    deadline = time.monotonic() + timeout
+def wait_until_asleep(thread: int, enough: threading.Event | None = None) -> bool:
+    """Wait until a thread sleeps in poll(2); False if it never does, or if `enough` was set first."""
+    enough = enough or threading.Event()
+    deadline = time.monotonic() + PATIENCE
     while not is_asleep(thread):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or enough.wait(0.001):
             return False
-        pause.wait(0.001)
     return True
 
 
@@ -51,23 +50,23 @@ class _Sender:
     def __init__(self, send: Callable[[], None]) -> None:
         self._send = send
         self._lock = threading.Lock()
-        self._over = False
+        self._over = threading.Event()
         self.sent_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="interrupting", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         main = threading.main_thread().native_id
-        if main is None or not wait_until_asleep(main):
+        if main is None or not wait_until_asleep(main, self._over):
             return
         with self._lock:
-            if not self._over:
+            if not self._over.is_set():
                 self.sent_at = time.monotonic()
                 self._send()
 
     def stop(self) -> None:
         with self._lock:
-            self._over = True
+            self._over.set()
         self._thread.join()
 
 
