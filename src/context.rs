@@ -337,7 +337,8 @@ pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> Vec<S
         // A little more than the longest linger, for the sockets to be reaped in.
         let limit = patience.saturating_sub(start.elapsed()) + Duration::from_millis(50);
         let done = ending.join(Deadline::after(limit), interrupt).is_ok();
-        let took = start.elapsed();
+        // libzmq counts in whole milliseconds, and so may give up a little early.
+        let took = start.elapsed() + Duration::from_millis(5);
         let late = |(linger, sent, _): &(Duration, u64, String)| *sent > 0 && (!done || took >= *linger);
         let lines = sockets.into_iter().filter(late);
         lost.extend(lines.map(|(_, sent, what)| format!("{what}, {sent} sent")));
