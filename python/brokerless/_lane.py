@@ -25,6 +25,14 @@ else:
 Finish = Optional[Callable[[Any], Any]]
 
 
+def current_loop() -> asyncio.AbstractEventLoop:
+    """The loop that runs, or the one that will: a future may be made for `loop.run_until_complete()`."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.get_event_loop()
+
+
 class Delivery(_Future):
     """The future of a call that had to wait.
 

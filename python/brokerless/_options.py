@@ -10,7 +10,7 @@ from .error import ZMQError
 
 
 class OptionAttributes:
-    """Turns attributes that a class does not declare into options, by their upper-case names."""
+    """Turns attributes that a class does not declare into options, by their names in any case."""
 
     def __setattr__(self, key: str, value: Any) -> None:
         if key in self.__dict__ or _declared(type(self), key):
@@ -43,4 +43,12 @@ class OptionAttributes:
 
 
 def _declared(cls: type, key: str) -> bool:
-    return any(key in base.__dict__ or key in base.__dict__.get("__annotations__", {}) for base in cls.__mro__)
+    return any(key in base.__dict__ or key in _annotations(base) for base in cls.__mro__)
+
+
+def _annotations(cls: type) -> Any:
+    try:
+        return getattr(cls, "__annotations__", {})
+    except NameError:
+        # From Python 3.14 on they are evaluated now, and may name what only type checkers import.
+        return {}

@@ -14,12 +14,12 @@ import gc
 import sys
 import types
 import warnings
-from typing import Any, Dict, Iterator, List, Union
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
 #: A socket that more objects than this lead to is no forgotten local variable.
 _MOST = 500
 
-_GENERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+_GENERATORS: Tuple[Any, ...] = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 
 def reclaim(addr: Union[str, bytes]) -> bool:

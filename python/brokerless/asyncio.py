@@ -14,25 +14,33 @@ from __future__ import annotations
 
 import asyncio
 import math
-import select
-from typing import Any, AsyncIterator, Awaitable, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Dict,
+    List,
+    Literal,
+    Optional,
+    Sequence,
+    TypeVar,
+    Union,
+    overload,
+)
 
-from . import _core, constants, context, error, poll, socket
-from ._lane import Finish, Lane
+from . import _core, constants, context, error, socket
+from ._aio_poller import Poller
+from ._lane import Finish, Lane, current_loop
 from .utils import jsonapi
 
 __all__ = ["Context", "Poller", "Socket"]
 
+_S = TypeVar("_S", bound="Socket")
+
 #: Seconds between two looks at whether a wait for peers, which a thread does, is still wanted.
 _SLICE = 0.1
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    """The loop that runs, or the one that will: a future may be made for `loop.run_until_complete()`."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.get_event_loop()
 
 
 class Socket(socket.Socket):
@@ -54,7 +62,7 @@ class Socket(socket.Socket):
         super().__init__(ctx, socket_type, **kwargs)
 
     def _lane(self) -> Lane:
-        loop = _loop()
+        loop = current_loop()
         lane = self._lanes.get(loop)
         if lane is None:
             for other in [known for known in self._lanes if known.is_closed()]:
@@ -72,13 +80,43 @@ class Socket(socket.Socket):
 
     # Receiving
 
-    def recv(  # type: ignore[override]
+    @overload  # type: ignore[override]
+    def recv(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: Optional[float] = None
+    ) -> Awaitable[bytes]: ...
+
+    @overload
+    def recv(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: Optional[float] = None
+    ) -> Awaitable[_core.Frame]: ...
+
+    @overload
+    def recv(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
+    ) -> Awaitable[Union[bytes, _core.Frame]]: ...
+
+    def recv(
         self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
     ) -> Awaitable[Any]:
         """The next frame; see `zmq.Socket.recv`."""
         return self._recv(flags, copy, False, timeout)
 
-    def recv_multipart(  # type: ignore[override]
+    @overload  # type: ignore[override]
+    def recv_multipart(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: Optional[float] = None
+    ) -> Awaitable[List[bytes]]: ...
+
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: Optional[float] = None
+    ) -> Awaitable[List[_core.Frame]]: ...
+
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
+    ) -> Awaitable[Union[List[bytes], List[_core.Frame]]]: ...
+
+    def recv_multipart(
         self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
     ) -> Awaitable[Any]:
         """All frames of the next message; see `zmq.Socket.recv_multipart`."""
@@ -92,13 +130,11 @@ class Socket(socket.Socket):
 
     recv_unicode = recv_string  # type: ignore[assignment]
 
-    def recv_json(  # type: ignore[override]
-        self, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any
-    ) -> Awaitable[Any]:
+    def recv_json(self, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> Awaitable[Any]:
         """The object that the next frame has as JSON; see `zmq.Socket.recv_json`."""
         return self._recv(flags, True, False, timeout, lambda data: jsonapi.loads(data, **kwargs))
 
-    def recv_serialized(  # type: ignore[override]
+    def recv_serialized(
         self,
         deserialize: Callable[[List[Any]], Any],
         flags: int = 0,
@@ -195,14 +231,14 @@ class Socket(socket.Socket):
     ) -> Awaitable[Union[bytes, List[bytes]]]:
         """Sends a request until its reply comes; see `zmq.Socket.request`. `timeout` is in seconds, for each try."""
         parts = data if isinstance(data, (list, tuple)) else [data]
-        return _loop().create_task(self._ask(parts, timeout, retries))
+        return current_loop().create_task(self._ask(parts, timeout, retries))
 
     async def _ask(self, parts: Sequence[Any], timeout: Optional[float], retries: int) -> Union[bytes, List[bytes]]:
         if self.type != constants.SocketType.REQ:
             raise error._make(constants.Errno.ENOTSUP, f"request() is for REQ sockets, not for {self.type.name}")
         self.set(constants.SocketOption.REQ_RELAXED, 1)
         self.set(constants.SocketOption.REQ_CORRELATE, 1)
-        clock = _loop().time
+        clock = current_loop().time
         patience = math.inf if timeout is None else timeout
         for _ in range(retries + 1):
             end = clock() + patience
@@ -261,108 +297,21 @@ class Socket(socket.Socket):
 
 
 class Context(context.Context):
-    """A context whose sockets are asyncio's."""
+    """A context whose sockets are asyncio's; all else is as in `zmq.Context`. Its instance() is its own, too."""
 
     _instance = None
     _instance_pid = None
     _socket_class = Socket
 
+    if TYPE_CHECKING:
 
-class Poller(poll.Poller):
-    """A poller whose poll() is awaited. It takes asyncio's sockets, others of ours, and descriptors."""
+        @overload  # type: ignore[override]
+        def socket(self, socket_type: int, socket_class: None = None, **kwargs: Any) -> Socket: ...
 
-    def poll(  # type: ignore[override]
-        self, timeout: Optional[float] = -1
-    ) -> Awaitable[List[Tuple[Any, int]]]:
-        """Waits for events of what is registered; see `zmq.Poller.poll`. `timeout` is in milliseconds."""
-        return self._start(timeout, lambda events: events)
+        @overload
+        def socket(self, socket_type: int, socket_class: Callable[..., _S], **kwargs: Any) -> _S: ...
 
-    def _now(self) -> List[Tuple[Any, int]]:
-        return super().poll(0)
-
-    def _start(self, timeout: Optional[float], finish: Callable[[List[Tuple[Any, int]]], Any]) -> Awaitable[Any]:
-        loop = _loop()
-        future = loop.create_future()
-        try:
-            events = self._now()
-            if events or timeout == 0 or not self.sockets:
-                future.set_result(finish(events))
-            else:
-                _Polling(self, loop, future, finish).start(timeout)
-        except Exception as failed:
-            future.set_exception(failed)
-        return future
-
-
-class _Polling:
-    """A poll that has to wait. One descriptor of its own stands for all that it watches, whoever else watches them."""
-
-    def __init__(
-        self,
-        poller: Poller,
-        loop: asyncio.AbstractEventLoop,
-        future: asyncio.Future[Any],
-        finish: Callable[[List[Tuple[Any, int]]], Any],
-    ) -> None:
-        self.poller = poller
-        self.loop = loop
-        self.future = future
-        self.finish = finish
-        self.epoll = select.epoll()
-        self.waiters: List[_core.Waiter] = []
-        self.timer: Optional[asyncio.TimerHandle] = None
-
-    def start(self, timeout: Optional[float]) -> None:
-        try:
-            for item, flags in self.poller.sockets:
-                if isinstance(item, _core.Socket):
-                    waiter = _core.Waiter(item)
-                    self.waiters.append(waiter)
-                    waiter.listen(flags)
-                    self.epoll.register(waiter.fileno(), select.EPOLLIN)
-                else:
-                    self.epoll.register(poll._pollable(item), _epoll_flags(flags))
-        except BaseException:
-            self.end()
-            raise
-        self.loop.add_reader(self.epoll.fileno(), self.look)
-        self.future.add_done_callback(self.end)
-        if timeout is not None and timeout >= 0:
-            self.timer = self.loop.call_later(timeout / 1000, self.look, True)
-        self.look()
-
-    def look(self, late: bool = False) -> None:
-        if self.future.done():
-            return
-        for waiter in self.waiters:
-            waiter.drain()
-        try:
-            events = self.poller._now()
-            if events or late:
-                self.future.set_result(self.finish(events))
-        except error.SocketClosed:
-            self.future.cancel()
-        except Exception as failed:
-            self.future.set_exception(failed)
-
-    def end(self, _: Any = None) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-        if not self.epoll.closed:
-            if not self.loop.is_closed():
-                self.loop.remove_reader(self.epoll.fileno())
-            self.epoll.close()
-        for waiter in self.waiters:
-            waiter.close()
-
-
-def _epoll_flags(flags: int) -> int:
-    pairs = (
-        (constants.POLLIN, select.EPOLLIN),
-        (constants.POLLOUT, select.EPOLLOUT),
-        (constants.POLLPRI, select.EPOLLPRI),
-    )
-    return sum(there for ours, there in pairs if flags & ours)
+        def socket(self, socket_type: int, socket_class: Any = None, **kwargs: Any) -> Any: ...
 
 
 def _running() -> Optional[asyncio.AbstractEventLoop]:
@@ -378,7 +327,7 @@ def _sent(_: None) -> bool:
 
 async def _in_thread(wait: Callable[[float], int], timeout: Optional[float]) -> int:
     """Waits in a thread, in slices: after a cancellation, the thread is free again soon."""
-    loop = _loop()
+    loop = current_loop()
     end = math.inf if timeout is None else loop.time() + timeout
     while True:
         left = end - loop.time()

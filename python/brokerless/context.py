@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 import warnings
-from typing import Any, ClassVar, Dict, List, Optional, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, List, Optional, Type, TypeVar, overload
 from weakref import WeakSet
 
 from . import _core
@@ -16,24 +16,40 @@ from .error import Again, ZMQError
 from .socket import LAST_WORDS, Socket
 
 _C = TypeVar("_C", bound="Context")
+_S = TypeVar("_S", bound=Socket)
 
 
 class Context(_core.Context, OptionAttributes):
+    """Makes sockets, which share its I/O threads and its inproc names (zmq_ctx_new). A program needs one.
+
+    Options are attributes: the context's own (`context.max_sockets`), and those of sockets (`context.linger = 0`), which
+    become the defaults of the sockets made afterwards.
+
+    End it by term() or destroy(), or use it in a `with`. The end of a `with` never blocks, nor does forgetting a context:
+    sockets left open are closed, with a ResourceWarning, and what they have sent has a second to leave.
+    """
+
     _instance: ClassVar[Optional[Context]] = None
     _instance_pid: ClassVar[Optional[int]] = None
     _instance_lock: ClassVar[Any] = threading.Lock()
     _socket_class: Type[Socket] = Socket
 
+    #: The options that sockets made by this context get, by number.
     sockopts: Dict[int, Any]
-    _sockets: WeakSet
+    _sockets: WeakSet[Socket]
 
     def __init__(self, io_threads: int = 1) -> None:
+        """A new context with `io_threads` threads for the network; one is enough for a gigabyte a second."""
         # `io_threads` went to the core, in __new__.
         self.sockopts = {}
         self._sockets = WeakSet()
 
     @classmethod
     def instance(cls: Type[_C], io_threads: int = 1) -> _C:
+        """The context that everybody in this process shares, made at the first call; a new one after its end, or a fork.
+
+        `io_threads` counts for the call that makes it.
+        """
         with cls._instance_lock:
             known = cls._instance
             if known is None or cls._instance_pid != os.getpid() or known.closed:
@@ -41,10 +57,23 @@ class Context(_core.Context, OptionAttributes):
                 cls._instance_pid = os.getpid()
             return known  # type: ignore[return-value]
 
-    def socket(self, socket_type: int, socket_class: Optional[Type[Socket]] = None, **kwargs: Any) -> Any:
+    @overload
+    def socket(self, socket_type: int, socket_class: None = None, **kwargs: Any) -> Socket: ...
+
+    @overload
+    def socket(self, socket_type: int, socket_class: Callable[..., _S], **kwargs: Any) -> _S: ...
+
+    def socket(self, socket_type: int, socket_class: Optional[Callable[..., Socket]] = None, **kwargs: Any) -> Socket:
+        """A new socket of this type (`zmq.REP`, `SocketType.REP`...), with the context's defaults as its options.
+
+        `socket_class` takes the place of `Socket`; it is called with the context, the type, and `kwargs`. Raises
+        ZMQError(ENOTSUP) after the end of the context, ZMQError(EINVAL) for what is no type of socket, ZMQError(EMFILE) when
+        MAX_SOCKETS are open.
+        """
         if self.closed:
             raise ZMQError(Errno.ENOTSUP, "this context is terminated: make a new one")
-        made = (socket_class or self._socket_class)(self, socket_type, **kwargs)
+        make: Callable[..., Socket] = socket_class or self._socket_class
+        made = make(self, socket_type, **kwargs)
         for option, value in self.sockopts.items():
             try:
                 made.set(option, value)
@@ -54,6 +83,13 @@ class Context(_core.Context, OptionAttributes):
         return made
 
     def term(self, *, timeout: Optional[float] = None) -> None:
+        """Ends the context (zmq_ctx_term); ending it again does nothing.
+
+        Waits until all of its sockets are closed and have delivered what they sent, or lingered for LINGER milliseconds:
+        for ever, if a socket stays open. Calls on open sockets raise ContextTerminated from now on. After a second of
+        waiting a RuntimeWarning tells what is waited for. `timeout` is in seconds; at its end Again is raised, and the
+        context goes on ending. So it does when a signal (Ctrl-C) ends the wait.
+        """
         if timeout is None:
             try:
                 super().term(timeout=1.0)
@@ -71,6 +107,10 @@ class Context(_core.Context, OptionAttributes):
         return "closed sockets still have messages for peers that do not take them; set LINGER to bound that"
 
     def destroy(self, linger: Optional[int] = None) -> None:
+        """Closes all sockets of this context and ends it; `linger` is that of Socket.close(), in milliseconds.
+
+        Without it (and without LINGER) this waits for what peers have not taken yet, as term() does.
+        """
         if self.closed:
             return
         for socket in list(self._sockets):
@@ -93,15 +133,19 @@ class Context(_core.Context, OptionAttributes):
         # The core knows the sockets even when a garbage cycle has taken the weak references to them.
         for line in self._abandon(LAST_WORDS):
             warnings.warn(
-                f"{line} was still open when its context ended: close() it, or use `with`", ResourceWarning, stacklevel=3
+                f"{line} was still open when its context ended: close() it, or use `with`",
+                ResourceWarning,
+                stacklevel=3,
             )
 
     # Options
 
     def setsockopt(self, opt: int, value: Any) -> None:
+        """Makes a socket option the default of sockets made from now on. A type that has no such option ignores it."""
         self.sockopts[opt] = value
 
     def getsockopt(self, opt: int) -> Any:
+        """The default of a socket option. Raises KeyError if there is none."""
         return self.sockopts[opt]
 
     def _set_option(self, name: str, number: int, value: Any) -> None:
@@ -133,6 +177,29 @@ class Context(_core.Context, OptionAttributes):
 
     def __dir__(self) -> List[str]:
         return [*super().__dir__(), *ContextOption.__members__]
+
+    if TYPE_CHECKING:
+        # What the context's own options are, for editors. All are numbers, and set before the first socket, if at all.
+        io_threads: int
+        """How many threads do the network's work. 1 by default."""
+        max_sockets: int
+        """How many sockets may be open at once. 1023 by default."""
+        socket_limit: int
+        """Read-only. The most that MAX_SOCKETS can be."""
+        max_msgsz: int
+        """The largest frame that can be sent, in bytes. 2147483647 by default."""
+        msg_t_size: int
+        """Read-only. The size of libzmq's zmq_msg_t, in bytes."""
+        thread_sched_policy: int
+        """How the system schedules the I/O threads; -1 is the system's default."""
+        thread_priority: int
+        """Write-only. The priority of the I/O threads under that policy; -1 is the system's default."""
+        thread_affinity_cpu_add: int
+        """Write-only. A CPU that the I/O threads may run on."""
+        thread_affinity_cpu_remove: int
+        """Write-only. A CPU that the I/O threads shall not run on after all."""
+        thread_name_prefix: int
+        """A number that the names of the I/O threads begin with."""
 
     def __repr__(self) -> str:
         count = len(self._sockets)

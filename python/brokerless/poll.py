@@ -9,6 +9,12 @@ from .constants import POLLERR, POLLIN, POLLOUT
 
 
 class Poller:
+    """Waits for several sockets, file descriptors and objects with a fileno(), whichever is ready first (zmq_poll).
+
+    `sockets` lists what is registered, as (object, events) in the order of registration. A socket may be used by other
+    threads meanwhile; the poller itself belongs to one thread at a time.
+    """
+
     sockets: List[Tuple[Any, int]]
 
     def __init__(self) -> None:
@@ -16,9 +22,14 @@ class Poller:
         self._places: Dict[Any, int] = {}
 
     def __contains__(self, socket: Any) -> bool:
+        """Whether this socket or descriptor is registered."""
         return socket in self._places
 
     def register(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+        """Registers a socket, a file descriptor (int) or an object with a fileno(), or changes its events.
+
+        `flags` are the events to wait for: POLLIN, POLLOUT, and for descriptors POLLERR and POLLPRI. 0 unregisters.
+        """
         if not flags:
             if socket in self._places:
                 self.unregister(socket)
@@ -30,15 +41,23 @@ class Poller:
             self.sockets.append((socket, flags))
 
     def modify(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+        """Changes the events of what is registered; the same as register()."""
         self.register(socket, flags)
 
     def unregister(self, socket: Any) -> None:
+        """Forgets a socket or descriptor. Raises KeyError if it is not registered."""
         place = self._places.pop(socket)
         del self.sockets[place]
         for later, _ in self.sockets[place:]:
             self._places[later] -= 1
 
     def poll(self, timeout: Optional[float] = None) -> List[Tuple[Any, int]]:
+        """Waits until something is ready; returns [(socket or descriptor, events)] of all that is, as pyzmq does.
+
+        `timeout` is in milliseconds, as pyzmq has it here; None and negative wait for ever. At its end the list is empty,
+        as it is at once when nothing is registered. `dict(poller.poll())` is handy. A signal (Ctrl-C) ends the wait. Raises
+        SocketClosed if a socket is closed or gets closed, TypeError for what cannot be polled.
+        """
         if not self.sockets:
             # Nothing can happen: pyzmq returns at once, too.
             return []
@@ -66,6 +85,10 @@ def _pollable(socket: Any) -> Any:
 def select(
     rlist: List[Any], wlist: List[Any], xlist: List[Any], timeout: Optional[float] = None
 ) -> Tuple[List[Any], List[Any], List[Any]]:
+    """select.select() for sockets and descriptors: the lists of those that can be read, written, or have failed.
+
+    `timeout` is in seconds, as select.select() has it; None and negative wait for ever.
+    """
     wanted: Dict[Any, int] = {}
     for objects, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
         for item in objects:
@@ -75,8 +98,10 @@ def select(
         return [], [], []
     milliseconds = None if timeout is None or timeout < 0 else timeout * 1000
     events = dict(zip(wanted, _core.poll(polled, milliseconds)))
-    ready = ([item for item in objects if events[item] & flag]
-             for objects, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)))
+    ready = (
+        [item for item in objects if events[item] & flag]
+        for objects, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR))
+    )
     readable, writable, failed = ready
     return readable, writable, failed
 

@@ -1,18 +1,16 @@
-"""Socket: pyzmq's names and policy on top of the core's socket, and the new calls."""
+"""Socket: how it lives and ends, its endpoints, and who is there. Its options and messages have files of their own."""
 
 from __future__ import annotations
 
 import random
 import warnings
 import weakref
-from typing import Any, Callable, Iterator, List, Optional, Sequence, TypeVar, Union
+from typing import Any, List, Optional, TypeVar, Union
 
-from . import _core
-from ._options import OptionAttributes
+from ._messages import Messages
 from ._reclaim import reclaim
-from .constants import Errno, PollEvent, SocketOption, SocketType, _OptType
+from .constants import Errno, SocketType
 from .error import ZMQBindError, ZMQError
-from .utils import jsonapi
 
 #: Seconds that an abandoned socket (garbage, end of a `with`, exit) may go on delivering. An explicit close() keeps LINGER.
 LAST_WORDS = 1.0
@@ -21,7 +19,7 @@ _S = TypeVar("_S", bound="Socket")
 
 
 class _Binding:
-    """What bind() and connect() return: leaves the endpoint at the end of a `with`.
+    """What bind() and connect() return: leaves the endpoint at the end of a `with`, whose target is the socket.
 
     Holds the socket weakly, so that a cell ending in `s.bind(...)` does not pin it in IPython's `Out`.
     """
@@ -56,22 +54,42 @@ class _Binding:
             socket.disconnect(self.addr)
 
 
-class Socket(_core.Socket, OptionAttributes):
+class Socket(Messages):
+    """A ZeroMQ socket. `Context.socket()` makes it.
+
+    Any thread may call any method at any time: calls that must wait wait together, and a multipart message is sent and
+    received whole. A signal (Ctrl-C, the Stop button of a notebook) ends every wait, and the socket can be used on.
+
+    Use it in a `with`, which closes it at its end, or call close(). A socket that is forgotten is closed when it is
+    collected, with a ResourceWarning; what it has sent then has a second to leave. Options are attributes (`linger`,
+    `rcvtimeo`, `last_endpoint`); see setsockopt().
+    """
+
+    #: The context that made it.
     context: Any
+    #: Its type, such as SocketType.REP.
     type: SocketType
+    #: pyzmq's limit below which copy=False copies after all; kept for programs that set it.
+    copy_threshold: int
 
     def __init__(self, ctx: Any, socket_type: int, *, copy_threshold: Optional[int] = None) -> None:
+        """Opens a socket of the context (zmq_socket). Raises ZMQError(EINVAL) for what is no type of socket, EMFILE when
+        the context has MAX_SOCKETS open."""
         self.context = ctx
         self.copy_threshold = 65536 if copy_threshold is None else copy_threshold
         self._open(ctx, socket_type)
         self.__dict__["type"] = SocketType(socket_type)
         ctx._sockets.add(self)
 
-    copy_threshold: int
-
     # Life
 
     def close(self, linger: Optional[int] = None) -> None:
+        """Closes the socket (zmq_close); closing it again does nothing.
+
+        What was sent goes on being delivered in the background, for LINGER milliseconds (by default for ever), or for
+        `linger` milliseconds if that is given; 0 drops it. When close() returns, the ports are free for the next bind,
+        which takes half a second at the very most. Calls that wait in it in other threads raise SocketClosed.
+        """
         super().close(linger)
         self.context._sockets.discard(self)
 
@@ -99,6 +117,15 @@ class Socket(_core.Socket, OptionAttributes):
     # Endpoints
 
     def bind(self, addr: Union[str, bytes]) -> Any:
+        """Binds to an endpoint (zmq_bind), so that peers can connect: "tcp://*:5555", "ipc:///run/some.sock", "inproc://a".
+
+        "*" as the address is every interface, "*" as the port one that is free: `last_endpoint` tells it. What is returned
+        can be used in a `with`, at whose end the socket leaves the endpoint.
+
+        A port that only a lost socket still holds (in the traceback of a cell that failed, say) is freed first, with a
+        ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port; EADDRNOTAVAIL, ENODEV, EINVAL,
+        EPROTONOSUPPORT for endpoints that cannot be.
+        """
         try:
             super().bind(addr)
         except ZMQError as error:
@@ -108,16 +135,24 @@ class Socket(_core.Socket, OptionAttributes):
         return _Binding(self, "bind", self._endpoints[-1][0])
 
     def connect(self, addr: Union[str, bytes]) -> Any:
+        """Connects to an endpoint (zmq_connect), and goes on trying until somebody is bound there.
+
+        Returns at once: whether somebody is there, wait_for_peers() tells. "tcp://address:port" with a name or number;
+        "ipc://path"; "inproc://name" within this context. What is returned can be used in a `with`, at whose end the
+        socket leaves the endpoint. Raises ZMQError with EINVAL or EPROTONOSUPPORT for endpoints that cannot be.
+        """
         super().connect(addr)
         return _Binding(self, "connect", addr.decode() if isinstance(addr, bytes) else addr)
 
-    def bind_to_random_port(
-        self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
-    ) -> int:
+    def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
+        """Binds to `addr` ("tcp://127.0.0.1", without a port) at some port from `min_port` up to below `max_port`.
+
+        Returns the port. With the default range the system picks a free one; in any other range at most `max_tries` ports
+        are tried at random, and ZMQBindError is raised if all of them were in use.
+        """
         if (min_port, max_port) == (49152, 65536):
             # The system knows which ports are free.
-            self.bind(f"{addr}:*")
-            return int(self._endpoints[-1][0].rsplit(":", 1)[1])
+            return int(self.bind(f"{addr}:*").addr.rsplit(":", 1)[1])
         for _ in range(max_tries):
             port = random.randrange(min_port, max_port)
             try:
@@ -131,122 +166,18 @@ class Socket(_core.Socket, OptionAttributes):
 
     @property
     def endpoints(self) -> List[str]:
+        """What the socket is bound and connected to now, in order, as libzmq has resolved it: a bound port is a number."""
         return [endpoint for endpoint, _ in self._endpoints]
-
-    # Options
-
-    setsockopt = _core.Socket.set
-    getsockopt = _core.Socket.get
-
-    def _set_option(self, name: str, number: int, value: Any) -> None:
-        self.set(number, value)
-
-    def _get_option(self, name: str, number: int) -> Any:
-        value = self.get(number)
-        return PollEvent(value) if number == SocketOption.EVENTS else value
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        # Both a method and an option: `s.subscribe("x")` and `s.subscribe = "x"`.
-        if key.lower() in ("subscribe", "unsubscribe"):
-            getattr(self, key.lower())(value)
-        else:
-            super().__setattr__(key, value)
-
-    def set_string(self, option: int, optval: str, encoding: str = "utf-8") -> None:
-        if not isinstance(optval, str):
-            raise TypeError(f"strings only, not {type(optval)}: {optval!r}")
-        self.set(option, optval.encode(encoding))
-
-    setsockopt_string = setsockopt_unicode = set_string
-
-    def get_string(self, option: int, encoding: str = "utf-8") -> str:
-        if SocketOption(option)._opt_type != _OptType.bytes:
-            raise TypeError(f"option {option} will not return a string to be decoded")
-        value: bytes = self.get(option)
-        return value.decode(encoding)
-
-    getsockopt_string = getsockopt_unicode = get_string
-
-    def subscribe(self, topic: Union[str, bytes]) -> None:
-        self.set(SocketOption.SUBSCRIBE, topic.encode("utf8") if isinstance(topic, str) else topic)
-
-    def unsubscribe(self, topic: Union[str, bytes]) -> None:
-        self.set(SocketOption.UNSUBSCRIBE, topic.encode("utf8") if isinstance(topic, str) else topic)
-
-    def get_hwm(self) -> int:
-        value: int = self.get(SocketOption.SNDHWM)
-        return value
-
-    def set_hwm(self, value: int) -> None:
-        self.set(SocketOption.SNDHWM, value)
-        self.set(SocketOption.RCVHWM, value)
-
-    hwm = property(get_hwm, set_hwm)
-
-    def fileno(self) -> int:
-        value: int = self.get(SocketOption.FD)
-        return value
-
-    def __dir__(self) -> List[str]:
-        return [*super().__dir__(), *SocketOption.__members__]
-
-    # Messages
-
-    def send_string(
-        self, u: str, flags: int = 0, copy: bool = True, encoding: str = "utf-8", *, timeout: Optional[float] = None,
-        **kwargs: Any,
-    ) -> None:
-        if not isinstance(u, str):
-            raise TypeError("str objects only")
-        self.send(u.encode(encoding), flags, copy, timeout=timeout, **kwargs)
-
-    send_unicode = send_string
-
-    def recv_string(self, flags: int = 0, encoding: str = "utf-8", *, timeout: Optional[float] = None) -> str:
-        data: bytes = self.recv(flags, timeout=timeout)
-        return data.decode(encoding)
-
-    recv_unicode = recv_string
-
-    def send_json(self, obj: Any, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> None:
-        send = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
-        if kwargs or send or not self._send_json(obj, flags, timeout):
-            self.send(jsonapi.dumps(obj, **kwargs), flags, timeout=timeout, **send)
-
-    def recv_json(self, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> Any:
-        if kwargs:
-            return jsonapi.loads(self.recv(flags, timeout=timeout), **kwargs)
-        known, value = self._recv_json(flags, timeout)
-        return value if known else jsonapi.loads(value)
-
-    def send_serialized(
-        self, msg: Any, serialize: Callable[[Any], Sequence[Any]], flags: int = 0, copy: bool = True, **kwargs: Any
-    ) -> None:
-        self.send_multipart(serialize(msg), flags=flags, copy=copy, **kwargs)
-
-    def recv_serialized(self, deserialize: Callable[[List[Any]], Any], flags: int = 0, copy: bool = True) -> Any:
-        return deserialize(self.recv_multipart(flags=flags, copy=copy))
-
-    def __iter__(self) -> Iterator[Union[bytes, List[bytes]]]:
-        while True:
-            message = self._next()
-            if message is None:
-                return
-            yield message
-
-    def request(
-        self, data: Any, *, timeout: Optional[float] = None, retries: int = 0
-    ) -> Union[bytes, List[bytes]]:
-        parts = data if isinstance(data, (list, tuple)) else [data]
-        reply = self._request(parts, timeout, retries)
-        return reply[0] if len(reply) == 1 else reply
-
-    def poll(self, timeout: Optional[float] = None, flags: int = PollEvent.POLLIN) -> int:
-        return PollEvent(super().poll(timeout, flags))
 
     # Who is there
 
     def wait_for_subscribers(
         self, n: int = 1, topic: Union[str, bytes, None] = None, timeout: Optional[float] = None
     ) -> int:
+        """Waits until a PUB socket has at least `n` subscriptions, and returns how many it has.
+
+        With a `topic` (a str is encoded as UTF-8), those count that a message beginning with it would match. `timeout` is
+        in seconds; None waits for ever. A message published afterwards reaches all of them: no sleep() is needed before the
+        first one. Raises Again when the time is over, saying how many there were; ZMQError(ENOTSUP) for other types.
+        """
         return self._wait_for_subscribers(n, topic.encode("utf8") if isinstance(topic, str) else topic, timeout)

@@ -11,7 +11,11 @@ use super::buffer;
 use super::errors::OrRaise;
 use crate::message::Message;
 
-/// One frame of a message.
+/// One frame of a message, in libzmq's own memory.
+///
+/// recv(copy=False) returns frames, and send() takes them: neither copies a large payload. `memoryview(frame)` reads it in
+/// place, read-only, and keeps it alive; `bytes(frame)` copies it, `len(frame)` is its size in bytes. Frame(data) makes one
+/// from anything bytes-like. A frame can be sent any number of times.
 #[pyclass(frozen, subclass, weakref, name = "Frame", module = "brokerless._core")]
 pub struct PyFrame {
     /// The lock is for sharing, which writes to the message's header. Its bytes never change.
@@ -46,7 +50,7 @@ impl PyFrame {
         }
     }
 
-    /// The frame's bytes, copied.
+    /// The frame's bytes, copied into a new bytes object.
     #[getter]
     fn bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         buffer::to_bytes(py, &self.message.lock())
@@ -60,13 +64,16 @@ impl PyFrame {
         self.message.lock().len()
     }
 
-    /// Whether more frames of the same message follow.
+    /// Whether more frames of the same message follow (zmq_msg_more). Always False for a frame that was not received.
     #[getter]
     fn more(&self) -> bool {
         self.message.lock().more()
     }
 
-    /// A numeric property (`zmq.MORE`, `zmq.SHARED`), or a named one of the connection ("Peer-Address", "Socket-Type").
+    /// A property of the frame: an int for a MessageOption (`zmq.MORE`, `zmq.SHARED`; zmq_msg_get), a str for the name of a
+    /// property of the connection that it came by ("Peer-Address", "Socket-Type", "User-Id"...; zmq_msg_gets).
+    ///
+    /// Raises ZMQError(EINVAL) for an option or property that the frame does not have.
     fn get(&self, py: Python<'_>, option: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let message = self.message.lock();
         if let Ok(number) = option.extract::<i32>() {

@@ -22,7 +22,9 @@ pub fn deadline_ms(timeout: Option<f64>) -> PyResult<Deadline> {
     }
 }
 
-/// Polls [(socket or descriptor, events)]; returns the events of each, in the same order.
+/// Polls a list of (socket or descriptor, events), and returns the events of each that are there, in the same order.
+///
+/// `timeout` is in milliseconds; None and negative wait for ever. At its end all events are 0. `Poller` is made of this.
 #[pyfunction]
 #[pyo3(signature = (items, timeout=None))]
 pub fn poll(py: Python<'_>, items: Vec<(Bound<'_, PyAny>, i32)>, timeout: Option<f64>) -> PyResult<Vec<i32>> {

@@ -16,7 +16,15 @@ use crate::socket::Socket;
 
 #[pymethods]
 impl PySocket {
-    /// Receives one frame: bytes, or with copy=False a Frame.
+    /// Receives one frame: bytes, or with copy=False a Frame, which does not copy a large payload (zmq_msg_recv).
+    ///
+    /// Of a message with several frames, the next recv() returns the next one while `rcvmore` is 1; recv_multipart() receives
+    /// them all. `track` has no meaning for what is received, as in pyzmq.
+    ///
+    /// Waits for a message: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for RCVTIMEO
+    /// milliseconds (by default for ever). Raises Again when none came in time, ZMQError(EFSM) for a REQ or REP that is not to
+    /// receive now, SocketClosed if it is or gets closed, ContextTerminated. A signal (Ctrl-C) ends the wait, too, and the
+    /// socket can be used on.
     #[pyo3(signature = (flags=0, copy=true, track=false, *, timeout=None))]
     fn recv(&self, py: Python<'_>, flags: i32, copy: bool, track: bool, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         // `track` says nothing about a message that comes in; pyzmq takes it and so do we.
@@ -25,7 +33,9 @@ impl PySocket {
         present(py, message, copy)
     }
 
-    /// Receives all frames of a message.
+    /// Receives all frames of a message: a list of bytes, or of Frame with copy=False.
+    ///
+    /// No other thread gets a frame of it. Limits and errors are those of recv().
     #[pyo3(signature = (flags=0, copy=true, track=false, *, timeout=None))]
     fn recv_multipart<'py>(
         &self,
@@ -87,7 +97,9 @@ impl PySocket {
         })
     }
 
-    /// Waits for events (milliseconds, as in pyzmq; negative or None: for ever) and returns those that are there.
+    /// Waits for events, and returns those that are there: POLLIN (something to receive), POLLOUT (room to send), or 0.
+    ///
+    /// `timeout` is in milliseconds, as pyzmq has it here; None and negative wait for ever. `flags` are the events to wait for.
     #[pyo3(signature = (timeout=None, flags=1))]
     fn poll(&self, py: Python<'_>, timeout: Option<f64>, flags: i32) -> PyResult<i32> {
         let socket = self.core().or_raise(py)?;

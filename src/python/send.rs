@@ -22,7 +22,16 @@ pub const LARGE: usize = 64 * 1024;
 
 #[pymethods]
 impl PySocket {
-    /// Sends one frame.
+    /// Sends one frame: a message, or with flags=SNDMORE a part of one, which the next send continues (zmq_msg_send).
+    ///
+    /// `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
+    /// send_string(). It is copied, but for a large Frame, which is shared, whatever `copy` says. track=True together with
+    /// copy=False, `routing_id` and `group` are refused (ENOTSUP).
+    ///
+    /// Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for SNDTIMEO milliseconds
+    /// (by default for ever). Raises Again when there was none in time, ZMQError(EFSM) for a REQ or REP that is not to send
+    /// now, ZMQError(EHOSTUNREACH) for a ROUTER with ROUTER_MANDATORY that has no such peer, SocketClosed, ContextTerminated;
+    /// the frame was not sent then. When it returns, libzmq has the frame, and delivers it in the background.
     #[pyo3(signature = (data, flags=0, copy=true, track=false, routing_id=None, group=None, *, timeout=None))]
     #[allow(clippy::too_many_arguments)]
     fn send(
@@ -55,7 +64,10 @@ impl PySocket {
         send_waiting(py, socket, &mut [part], flags, timeout)
     }
 
-    /// Sends all frames as one message, or none.
+    /// Sends all frames as one message, or none of them.
+    ///
+    /// `msg_parts` is an iterable of what send() takes, of one frame at least; the rest is as in send(). Other threads' messages
+    /// never get between the frames. With flags=SNDMORE the next send continues this message.
     #[pyo3(signature = (msg_parts, flags=0, copy=true, track=false, *, timeout=None))]
     fn send_multipart(
         &self,

@@ -14,20 +14,24 @@ use crate::error::{errno, Error, Result};
 use crate::options::{self, Kind};
 use crate::socket::Socket;
 
-/// A socket that any thread may use at any time.
+/// The core's part of a socket. Use `brokerless.Socket`, which `Context.socket()` makes.
 #[pyclass(frozen, subclass, name = "Socket", module = "brokerless._core")]
 pub struct PySocket {
     /// Set by `_open`, so that a subclass in Python decides what its constructor takes.
     socket: OnceLock<Socket>,
 }
 
-/// What a socket has counted.
+/// What a socket has counted: whole messages (a multipart message is one) and the bytes of all their frames.
 #[pyclass(frozen, eq, get_all, name = "SocketStats", module = "brokerless._core")]
 #[derive(PartialEq, Eq)]
 pub struct PyStats {
+    /// Messages handed to libzmq for sending.
     messages_sent: u64,
+    /// Messages received.
     messages_received: u64,
+    /// Bytes of payload sent.
     bytes_sent: u64,
+    /// Bytes of payload received.
     bytes_received: u64,
 }
 
@@ -63,13 +67,13 @@ impl PySocket {
         self.socket.set(socket).map_err(|_| PyTypeError::new_err("this socket was opened before"))
     }
 
-    /// Whether the socket was closed (also: never opened, or made before fork()).
+    /// Whether the socket is closed, or cannot be used because it belongs to the parent of this forked process. Never raises.
     #[getter]
     fn closed(&self) -> bool {
         self.socket.get().is_none_or(Socket::closed)
     }
 
-    /// The address of libzmq's socket, for other bindings.
+    /// The address of libzmq's socket, as an int, for other bindings. What they do with it is not guarded by our locks.
     #[getter]
     fn underlying(&self, py: Python<'_>) -> PyResult<usize> {
         self.core().and_then(Socket::address).or_raise(py)
@@ -82,20 +86,30 @@ impl PySocket {
     }
 
     fn bind(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Binds to an endpoint (zmq_bind); see the package's Socket.
         let endpoint = endpoint(addr)?;
         py.detach(|| self.core()?.bind(&endpoint)).or_raise(py)
     }
 
+    /// Connects to an endpoint (zmq_connect); see the package's Socket.
     fn connect(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
         let endpoint = endpoint(addr)?;
         py.detach(|| self.core()?.connect(&endpoint)).or_raise(py)
     }
 
+    /// Ends a bind (zmq_unbind): `addr` as it was given, or as `last_endpoint` has it.
+    ///
+    /// Returns when the port is free for the next bind. Nothing is sent any more to the peers that had connected to it. Raises
+    /// ZMQError(ENOENT) for an endpoint that the socket is not bound to.
     fn unbind(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
         let endpoint = endpoint(addr)?;
         blocking(py, |signals| self.core()?.unbind(&endpoint, signals))
     }
 
+    /// Ends a connect (zmq_disconnect): `addr` as it was given.
+    ///
+    /// Messages that wait for this peer alone are lost. Raises ZMQError(ENOENT) for an endpoint that the socket is not
+    /// connected to.
     fn disconnect(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
         let endpoint = endpoint(addr)?;
         py.detach(|| self.core()?.disconnect(&endpoint)).or_raise(py)
@@ -108,7 +122,7 @@ impl PySocket {
         all.into_iter().map(|at| (at.endpoint, at.bound)).collect()
     }
 
-    /// Counts of messages and bytes, in and out.
+    /// What the socket has counted so far: a SocketStats with messages and bytes, sent and received; also after close().
     #[getter]
     fn stats(&self) -> PyStats {
         let stats = self.socket.get().map(Socket::stats).unwrap_or_default();
@@ -120,6 +134,7 @@ impl PySocket {
         }
     }
 
+    /// Closes the socket (zmq_close); see the package's Socket.
     #[pyo3(signature = (linger=None))]
     fn close(&self, py: Python<'_>, linger: Option<i32>) -> PyResult<()> {
         let Some(socket) = self.socket.get() else {
@@ -136,7 +151,10 @@ impl PySocket {
         }
     }
 
-    /// Sets an option.
+    /// Sets an option (zmq_setsockopt): a SocketOption, and an int or bytes as its type demands.
+    ///
+    /// Most options count for the endpoints that are bound or connected afterwards. Raises TypeError for a value of the wrong
+    /// type, OverflowError for an int that is too large, ZMQError(EINVAL) for what libzmq does not take.
     fn set(&self, py: Python<'_>, option: i32, optval: &Bound<'_, PyAny>) -> PyResult<()> {
         let socket = self.core().or_raise(py)?;
         let done = match kind(option) {
@@ -147,7 +165,9 @@ impl PySocket {
         done.or_raise(py)
     }
 
-    /// An option's value.
+    /// The value of an option (zmq_getsockopt): an int or bytes, as its type has it.
+    ///
+    /// Raises ZMQError(EINVAL) for what is not an option or can only be written.
     fn get(&self, py: Python<'_>, option: i32) -> PyResult<Py<PyAny>> {
         let socket = self.core().or_raise(py)?;
         Ok(match kind(option) {

@@ -1,0 +1,423 @@
+"""What editors and type checkers know of the Rust core. stubtest compares it with the built module, a test its docstrings."""
+
+import builtins
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, final, overload
+
+from typing_extensions import Buffer, Self, disjoint_base
+
+from . import error
+
+__all__ = [
+    "Context",
+    "Frame",
+    "json_dumps",
+    "json_loads",
+    "constants_table",
+    "Peer",
+    "close_delivered",
+    "send_jobs",
+    "Stream",
+    "WorkLoop",
+    "poll",
+    "curve_keypair",
+    "curve_public",
+    "flush_at_exit",
+    "has",
+    "strerror",
+    "zmq_errno",
+    "zmq_version_info",
+    "Socket",
+    "SocketStats",
+    "Waiter",
+    "__version__",
+]
+
+__version__: str
+
+@disjoint_base
+class Context:
+    """The core's part of a context: options, and the end. Use `brokerless.Context`, which makes sockets too."""
+
+    def __new__(cls, io_threads: int = 1) -> Self: ...
+    @property
+    def closed(self) -> bool:
+        """Whether the context has ended: True once term() or destroy() has returned. Never raises."""
+    @property
+    def underlying(self) -> int:
+        """The address of libzmq's context, as an int, for other bindings in this process to share it (`shadow` in pyzmq).
+
+        Such a binding must be built on the same libzmq. Raises ContextTerminated after term().
+        """
+    def set(self, option: int, value: int) -> None:
+        """Sets an option of the context (zmq_ctx_set): a ContextOption and an int.
+
+        Nearly all of them must be set before the first socket is made. Raises ZMQError(EINVAL) for what is not an option, or not
+        a value of it.
+        """
+    def get(self, option: int) -> int:
+        """The value of an option of the context (zmq_ctx_get), an int.
+
+        Raises ZMQError(EINVAL) for what is not an option or cannot be read.
+        """
+    def shutdown(self) -> None:
+        """Makes every call on the context's sockets raise ContextTerminated from now on, also those that wait in another thread
+        (zmq_ctx_shutdown).
+
+        Returns at once. The sockets still have to be closed, and term() still has to be called.
+        """
+    def term(self, *, timeout: float | None = None) -> None:
+        """Ends the context (zmq_ctx_term): waits until its sockets are closed and have delivered or lingered out.
+
+        `timeout` is in seconds; None waits for ever. Raises Again at its end; the context then goes on ending, and the next
+        term() waits for it. A signal (Ctrl-C) ends the wait alike.
+        """
+    def _abandon(self, patience: float) -> list[str]: ...
+
+@disjoint_base
+class Frame:
+    """One frame of a message, in libzmq's own memory.
+
+    recv(copy=False) returns frames, and send() takes them: neither copies a large payload. `memoryview(frame)` reads it in
+    place, read-only, and keeps it alive; `bytes(frame)` copies it, `len(frame)` is its size in bytes. Frame(data) makes one
+    from anything bytes-like. A frame can be sent any number of times.
+    """
+
+    def __new__(cls, data: Buffer | None = None) -> Self: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __bytes__(self) -> builtins.bytes: ...
+    def __len__(self) -> int: ...
+    @property
+    def bytes(self) -> builtins.bytes:
+        """The frame's bytes, copied into a new bytes object."""
+    @property
+    def more(self) -> bool:
+        """Whether more frames of the same message follow (zmq_msg_more). Always False for a frame that was not received."""
+    @overload
+    def get(self, option: int) -> int:
+        """A property of the frame: an int for a MessageOption (`zmq.MORE`, `zmq.SHARED`; zmq_msg_get), a str for the name of a
+        property of the connection that it came by ("Peer-Address", "Socket-Type", "User-Id"...; zmq_msg_gets).
+
+        Raises ZMQError(EINVAL) for an option or property that the frame does not have.
+        """
+    @overload
+    def get(self, option: str) -> str: ...
+
+@final
+class Peer:
+    """A peer that is connected to a socket, as `Socket.peers` lists them."""
+
+    @property
+    def local(self) -> str:
+        """This side's endpoint, such as "tcp://127.0.0.1:5555"; empty for an inproc connection that this side made."""
+    @property
+    def remote(self) -> str:
+        """The other side's endpoint; empty for an inproc connection that the other side made."""
+    @property
+    def connections(self) -> int:
+        """How many connections have these two endpoints: more than one only over ipc and inproc, which do not tell them apart."""
+    @property
+    def since(self) -> float:
+        """Since when it is connected: seconds since the epoch, as time.time() counts."""
+    def __eq__(self, value: object, /) -> bool: ...
+
+@final
+class SocketStats:
+    """What a socket has counted: whole messages (a multipart message is one) and the bytes of all their frames."""
+
+    @property
+    def messages_sent(self) -> int:
+        """Messages handed to libzmq for sending."""
+    @property
+    def messages_received(self) -> int:
+        """Messages received."""
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of payload sent."""
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of payload received."""
+    def __eq__(self, value: object, /) -> bool: ...
+
+@disjoint_base
+class Socket:
+    """The core's part of a socket. Use `brokerless.Socket`, which `Context.socket()` makes."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    @property
+    def closed(self) -> bool:
+        """Whether the socket is closed, or cannot be used because it belongs to the parent of this forked process. Never raises."""
+    @property
+    def underlying(self) -> int:
+        """The address of libzmq's socket, as an int, for other bindings. What they do with it is not guarded by our locks."""
+    def bind(self, addr: str | bytes) -> Any:
+        """Binds to an endpoint (zmq_bind); see the package's Socket."""
+    def connect(self, addr: str | bytes) -> Any:
+        """Connects to an endpoint (zmq_connect); see the package's Socket."""
+    def unbind(self, addr: str | bytes) -> None:
+        """Ends a bind (zmq_unbind): `addr` as it was given, or as `last_endpoint` has it.
+
+        Returns when the port is free for the next bind. Nothing is sent any more to the peers that had connected to it. Raises
+        ZMQError(ENOENT) for an endpoint that the socket is not bound to.
+        """
+    def disconnect(self, addr: str | bytes) -> None:
+        """Ends a connect (zmq_disconnect): `addr` as it was given.
+
+        Messages that wait for this peer alone are lost. Raises ZMQError(ENOENT) for an endpoint that the socket is not
+        connected to.
+        """
+    def close(self, linger: int | None = None) -> None:
+        """Closes the socket (zmq_close); see the package's Socket."""
+    def set(self, option: int, optval: int | bytes) -> None:
+        """Sets an option (zmq_setsockopt): a SocketOption, and an int or bytes as its type demands.
+
+        Most options count for the endpoints that are bound or connected afterwards. Raises TypeError for a value of the wrong
+        type, OverflowError for an int that is too large, ZMQError(EINVAL) for what libzmq does not take.
+        """
+    def get(self, option: int) -> Any:
+        """The value of an option (zmq_getsockopt): an int or bytes, as its type has it.
+
+        Raises ZMQError(EINVAL) for what is not an option or can only be written.
+        """
+    def send(
+        self,
+        data: Buffer,
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Sends one frame: a message, or with flags=SNDMORE a part of one, which the next send continues (zmq_msg_send).
+
+        `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
+        send_string(). It is copied, but for a large Frame, which is shared, whatever `copy` says. track=True together with
+        copy=False, `routing_id` and `group` are refused (ENOTSUP).
+
+        Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for SNDTIMEO milliseconds
+        (by default for ever). Raises Again when there was none in time, ZMQError(EFSM) for a REQ or REP that is not to send
+        now, ZMQError(EHOSTUNREACH) for a ROUTER with ROUTER_MANDATORY that has no such peer, SocketClosed, ContextTerminated;
+        the frame was not sent then. When it returns, libzmq has the frame, and delivers it in the background.
+        """
+    def send_multipart(
+        self,
+        msg_parts: Iterable[Buffer],
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Sends all frames as one message, or none of them.
+
+        `msg_parts` is an iterable of what send() takes, of one frame at least; the rest is as in send(). Other threads' messages
+        never get between the frames. With flags=SNDMORE the next send continues this message.
+        """
+    @overload
+    def recv(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: float | None = None
+    ) -> bytes:
+        """Receives one frame: bytes, or with copy=False a Frame, which does not copy a large payload (zmq_msg_recv).
+
+        Of a message with several frames, the next recv() returns the next one while `rcvmore` is 1; recv_multipart() receives
+        them all. `track` has no meaning for what is received, as in pyzmq.
+
+        Waits for a message: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for RCVTIMEO
+        milliseconds (by default for ever). Raises Again when none came in time, ZMQError(EFSM) for a REQ or REP that is not to
+        receive now, SocketClosed if it is or gets closed, ContextTerminated. A signal (Ctrl-C) ends the wait, too, and the
+        socket can be used on.
+        """
+    @overload
+    def recv(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: float | None = None
+    ) -> Frame: ...
+    @overload
+    def recv(self, flags: int, copy: Literal[False], track: bool = False, *, timeout: float | None = None) -> Frame: ...
+    @overload
+    def recv(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
+    ) -> bytes | Frame: ...
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: float | None = None
+    ) -> list[bytes]:
+        """Receives all frames of a message: a list of bytes, or of Frame with copy=False.
+
+        No other thread gets a frame of it. Limits and errors are those of recv().
+        """
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: float | None = None
+    ) -> list[Frame]: ...
+    @overload
+    def recv_multipart(
+        self, flags: int, copy: Literal[False], track: bool = False, *, timeout: float | None = None
+    ) -> list[Frame]: ...
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
+    ) -> list[bytes] | list[Frame]: ...
+    def poll(self, timeout: float | None = None, flags: int = 1) -> int:
+        """Waits for events, and returns those that are there: POLLIN (something to receive), POLLOUT (room to send), or 0.
+
+        `timeout` is in milliseconds, as pyzmq has it here; None and negative wait for ever. `flags` are the events to wait for.
+        """
+    @property
+    def stats(self) -> SocketStats:
+        """What the socket has counted so far: a SocketStats with messages and bytes, sent and received; also after close()."""
+    @property
+    def peers(self) -> list[Peer]:
+        """The peers that are connected now, a list of Peer.
+
+        They come from the socket's monitor (RFC 37: a peer counts once its handshake has succeeded). Raises ZMQError(EINVAL)
+        for a socket that was bound or connected unwatched: see watch().
+        """
+    def wait_for_peers(self, n: int = 1, timeout: float | None = None) -> int:
+        """Waits until at least `n` peers are connected, and returns how many are.
+
+        `timeout` is in seconds; None waits for ever. Raises Again at its end, saying how many there were. What is sent after it
+        goes to all of them: no more lost first messages, and no sleep() against them. (A PUB needs the subscriptions too: see
+        wait_for_subscribers().)
+        """
+    @property
+    def subscriptions(self) -> dict[bytes, int]:
+        """What subscribers have subscribed to at this PUB socket: {topic: number of subscriptions}, topics as bytes.
+
+        Raises ZMQError(ENOTSUP) for other types (an XPUB receives subscriptions as messages).
+        """
+    def watch(self) -> None:
+        """Watches from now on who is connected; to be called before bind() and connect().
+
+        That is needed only in a context with more than 64 open sockets: the first 64 are watched anyway.
+        """
+    @property
+    def _id(self) -> int: ...
+    @property
+    def _endpoints(self) -> list[tuple[str, bool]]: ...
+    def _open(self, context: Context, socket_type: int) -> None: ...
+    def _abandon(self, patience: float) -> None: ...
+    def _send_json(self, obj: object, flags: int, timeout: float | None) -> bool: ...
+    def _recv_json(self, flags: int, timeout: float | None) -> tuple[bool, Any]: ...
+    def _request(self, msg_parts: Iterable[Buffer], timeout: float | None, retries: int) -> list[bytes]: ...
+    def _next(self) -> bytes | list[bytes] | None: ...
+    def _wait_for_subscribers(self, n: int, topic: bytes | None, timeout: float | None) -> int: ...
+
+@final
+class Waiter:
+    """A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again."""
+
+    def __new__(cls, socket: Socket) -> Self: ...
+    def fileno(self) -> int:
+        """The descriptor to watch for input: this waiter's own, and the same until close()."""
+    def listen(self, events: int) -> None:
+        """Makes the descriptor tell of these events from now on (POLLIN, POLLOUT; 0 for none). Then look once more."""
+    def drain(self) -> None:
+        """Forgets the wake-ups so far; call it before looking at the socket."""
+    def close(self) -> None:
+        """Gives the descriptors back. The waiter makes new ones if it is used again."""
+    @property
+    def timeouts(self) -> tuple[int, int]:
+        """RCVTIMEO and SNDTIMEO in milliseconds; negative is for ever."""
+    def recv(self, copy: bool, multipart: bool) -> Any:
+        """Receives if a message is there, else returns None. A frame, or with `multipart` a list of all frames."""
+    def send(self, data: Buffer, flags: int) -> bool:
+        """Sends one frame if there is room; whether it went."""
+    def send_multipart(self, msg_parts: Iterable[Buffer], flags: int) -> bool:
+        """Sends all frames as one message if there is room; whether they went."""
+    def give_back(self, frames: Sequence[Frame]) -> None:
+        """Puts the frames of a message that nobody got back in front of the socket's queue."""
+    def again(self, receiving: bool, waited: float | None = None) -> error.ZMQError:
+        """The error of a receive (or a send) that could not be done now or, with `waited`, within so many seconds."""
+
+@final
+class Stream:
+    """The results that come into a PULL socket, up to the end of the stream."""
+
+    def __new__(cls, socket: Socket, grace: float) -> Self: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    @property
+    def received(self) -> int:
+        """How many messages were taken."""
+    @property
+    def peers(self) -> int:
+        """How many peers are there now."""
+    def recv(self, timeout: float | None = None) -> tuple[bool, Any]:
+        """(True, result), or (False, whether it is the end rather than the time that is over)."""
+    def collect(self, results: list[Any], n: int | None = None, timeout: float | None = None) -> bool:
+        """Appends results to a list, `n` of them or all up to the end; False if the time is over before."""
+    def tally(self, counts: dict[Any, int], key: str, n: int | None = None, timeout: float | None = None) -> bool:
+        """Counts results by `key` into a dict, `n` of them or all up to the end; False if the time is over before. The
+        dict has what was counted also if an error is raised.
+        """
+
+@final
+class WorkLoop:
+    """The loop, its counters, and the way to stop it."""
+
+    def __new__(cls, source: Socket, sink: Socket | None, grace: float) -> Self: ...
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Jobs received, results sent, jobs failed."""
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped."""
+    def run(self, function: Callable[[Any], Any], endpoints: Sequence[str], timeout: float | None = None) -> bool:
+        """Works until the end of the stream (True) or a stop (False). `timeout`: the longest wait for any one thing."""
+    def stop(self) -> None:
+        """Ends the loop after the job in hand, whatever it waits for."""
+
+def close_delivered(socket: Socket, timeout: float | None = None) -> bool:
+    """Closes a socket, and waits up to `timeout` seconds until what it has sent has left; whether it has."""
+
+def send_jobs(socket: Socket, jobs: Iterable[Any], timeout: float | None = None) -> None:
+    """Sends every job of an iterable as JSON; waits up to `timeout` seconds for room, for each."""
+
+def poll(items: Sequence[tuple[Socket | int, int]], timeout: float | None = None) -> list[int]:
+    """Polls a list of (socket or descriptor, events), and returns the events of each that are there, in the same order.
+
+    `timeout` is in milliseconds; None and negative wait for ever. At its end all events are 0. `Poller` is made of this.
+    """
+
+def json_dumps(obj: object) -> bytes | None:
+    """`json.dumps(obj).encode("utf8")`, or None when the fast path does not know how."""
+
+def json_loads(data: bytes) -> Any:
+    """`json.loads(data.decode("utf8"))`, or NotImplemented (which no JSON stands for) when the fast path does not know how."""
+
+def constants_table() -> list[tuple[str, str, int, str | None]]:
+    """Every constant as (group, name, number, kind), in the order in which the enums of `brokerless.constants` list them.
+
+    `kind` is the type of a socket option's value ("int", "int64", "bytes", "fd"), and None for what is no option.
+    """
+
+def zmq_version_info() -> tuple[int, int, int]:
+    """The version of libzmq in use, as (major, minor, patch)."""
+
+def has(capability: str) -> bool:
+    """Whether libzmq was built with a capability (zmq_has): "curve", "ipc", "draft", "gssapi", "pgm", "tipc", "norm", "vmci"."""
+
+def strerror(errno: int) -> str:
+    """What libzmq says about an errno (zmq_strerror), in a few words."""
+
+def zmq_errno() -> int:
+    """The errno that the last failed libzmq call has left in this thread (zmq_errno). Errors that are raised have their own."""
+
+def curve_keypair() -> tuple[bytes, bytes]:
+    """A new key pair for CURVE: (public, secret), 40 bytes of Z85 each (zmq_curve_keypair; RFC 26, RFC 32).
+
+    Raises ZMQError(ENOTSUP) if libzmq was built without CURVE.
+    """
+
+def curve_public(secret_key: bytes) -> bytes:
+    """The public key that belongs to a secret one, both as 40 bytes of Z85 (zmq_curve_public).
+
+    Raises ZMQError(EINVAL) for what is not a key.
+    """
+
+def flush_at_exit(patience: float) -> list[str]:
+    """Closes what is open and lets messages leave for at most `patience` seconds; returns a line for each socket whose
+    messages may not have been delivered.
+    """

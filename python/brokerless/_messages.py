@@ -1,0 +1,114 @@
+"""Messages in other forms than bytes: text, JSON, anything serialized; one after the other; and requests with replies."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Union
+
+from ._socket_options import SocketOptions
+from .constants import PollEvent
+from .utils import jsonapi
+
+
+class Messages(SocketOptions):
+    """The part of `Socket` that turns what programs have into messages and back. Limits and errors: see send(), recv()."""
+
+    def send_string(
+        self,
+        u: str,
+        flags: int = 0,
+        copy: bool = True,
+        encoding: str = "utf-8",
+        *,
+        timeout: Optional[float] = None,
+        **kwargs: Any,
+    ) -> None:
+        """Sends a str as one frame, encoded; the rest is as in send(), with `timeout` in seconds.
+
+        Raises TypeError for anything else than a str.
+        """
+        if not isinstance(u, str):
+            raise TypeError("str objects only")
+        self.send(u.encode(encoding), flags, copy, timeout=timeout, **kwargs)
+
+    send_unicode = send_string
+
+    def recv_string(self, flags: int = 0, encoding: str = "utf-8", *, timeout: Optional[float] = None) -> str:
+        """Receives one frame as a str, decoded; the rest is as in recv(), with `timeout` in seconds.
+
+        Raises UnicodeDecodeError for a frame in another encoding; the frame is gone then.
+        """
+        return self.recv(flags, timeout=timeout).decode(encoding)
+
+    recv_unicode = recv_string
+
+    def send_json(self, obj: Any, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> None:
+        """Sends an object as one frame of JSON in UTF-8; the rest is as in send(), with `timeout` in seconds.
+
+        The bytes are those of Python's json.dumps(), whose other keyword arguments are taken too. Raises TypeError or
+        ValueError, as json does, for what JSON cannot express; nothing is sent then.
+        """
+        send = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
+        if kwargs or send or not self._send_json(obj, flags, timeout):
+            self.send(jsonapi.dumps(obj, **kwargs), flags, timeout=timeout, **send)
+
+    def recv_json(self, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> Any:
+        """Receives one frame of JSON as the object that it stands for; the rest is as in recv(), `timeout` in seconds.
+
+        The object is that of Python's json.loads(), whose other keyword arguments are taken too. Raises ValueError for a
+        frame that is not JSON; the frame is gone then.
+        """
+        if kwargs:
+            return jsonapi.loads(self.recv(flags, timeout=timeout), **kwargs)
+        known, value = self._recv_json(flags, timeout)
+        return value if known else jsonapi.loads(value)
+
+    def send_serialized(
+        self, msg: Any, serialize: Callable[[Any], Sequence[Any]], flags: int = 0, copy: bool = True, **kwargs: Any
+    ) -> None:
+        """Sends the frames that `serialize(msg)` returns as one message; the rest is as in send_multipart()."""
+        self.send_multipart(serialize(msg), flags=flags, copy=copy, **kwargs)
+
+    def recv_serialized(
+        self,
+        deserialize: Callable[[List[Any]], Any],
+        flags: int = 0,
+        copy: bool = True,
+        *,
+        timeout: Optional[float] = None,
+    ) -> Any:
+        """Receives a message, and returns `deserialize(frames)`; the rest is as in recv_multipart()."""
+        return deserialize(self.recv_multipart(flags=flags, copy=copy, timeout=timeout))
+
+    def __iter__(self) -> Iterator[Union[bytes, List[bytes]]]:
+        """`for message in socket`: bytes, or a list of bytes for a message with several frames.
+
+        Waits for each message, for RCVTIMEO milliseconds at most (by default for ever; then raises Again). Ends when the
+        socket is closed, by this loop or another thread, or its context terminated.
+        """
+        while True:
+            message = self._next()
+            if message is None:
+                return
+            yield message
+
+    def request(self, data: Any, *, timeout: Optional[float] = None, retries: int = 0) -> Union[bytes, List[bytes]]:
+        """Sends a request and returns its reply; if none comes, sends the request again. For REQ sockets.
+
+        `data` is what send() takes, or a list or tuple of it for a message with several frames; the reply is bytes, or a
+        list of bytes. `timeout` is in seconds, for each try; None waits for ever. After the first try come `retries` more.
+
+        The socket gets REQ_RELAXED and REQ_CORRELATE (RFC 28), so that a lost reply does not block it, and a late one is
+        never taken for the reply to a later request. A server may see a request more than once: let it be safe to repeat.
+        Raises Again when no try had a reply; the socket can be used on. Raises ZMQError(ENOTSUP) for other types.
+        """
+        parts = data if isinstance(data, (list, tuple)) else [data]
+        reply = self._request(parts, timeout, retries)
+        return reply[0] if len(reply) == 1 else reply
+
+    def poll(self, timeout: Optional[float] = None, flags: int = PollEvent.POLLIN) -> int:
+        """Waits for events, and returns those that are there: POLLIN (something to receive), POLLOUT (room to send), or 0.
+
+        `timeout` is in milliseconds, as pyzmq has it here; None and negative wait for ever. `flags` are the events to wait
+        for. A signal (Ctrl-C) ends the wait. Raises SocketClosed if the socket is closed or gets closed.
+        """
+        return PollEvent(super().poll(timeout, flags))

@@ -1,0 +1,1 @@
+"""Tests of brokerless.asyncio. A package, so that its conftest has a name of its own."""
