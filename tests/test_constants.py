@@ -12,9 +12,7 @@ from brokerless import _core, constants
 from brokerless.constants import Errno, Event, Flag, PollEvent, SocketOption, SocketType, _OptType
 
 ENUMS = [
-    thing
-    for name, thing in vars(constants).items()
-    if isinstance(thing, enum.EnumMeta) and name in constants.__all__
+    thing for name, thing in vars(constants).items() if isinstance(thing, enum.EnumMeta) and name in constants.__all__
 ]
 MEMBERS = [member for group in ENUMS for member in group.__members__.values()]
 

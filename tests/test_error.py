@@ -8,6 +8,7 @@ import pickle
 import warnings
 
 import pytest
+
 from brokerless import _core, constants, error
 from brokerless.error import (
     Again,
@@ -52,9 +53,7 @@ def test_same_hierarchy_as_pyzmq(pyzmq):
         assert [base.__name__ for base in ours.__mro__] == [base.__name__ for base in theirs.__mro__]
 
 
-@pytest.mark.parametrize(
-    "number", [*range(1, 40), errno.EADDRINUSE, errno.ENOTSOCK, *map(int, constants.Errno)]
-)
+@pytest.mark.parametrize("number", [*range(1, 40), errno.EADDRINUSE, errno.ENOTSOCK, *map(int, constants.Errno)])
 def test_same_text_as_pyzmq(pyzmq, number):
     theirs, ours = pyzmq.ZMQError(number), ZMQError(number)
     assert (ours.errno, ours.strerror, str(ours)) == (theirs.errno, theirs.strerror, str(theirs))
@@ -93,9 +92,7 @@ def test_without_errno_it_is_the_last_one(monkeypatch):
     assert failed.strerror == str(failed) == _core.strerror(errno.EADDRINUSE)
 
 
-@pytest.mark.parametrize(
-    ("kind", "number"), ONE_ERRNO.items(), ids=lambda value: getattr(value, "__name__", None)
-)
+@pytest.mark.parametrize(("kind", "number"), ONE_ERRNO.items(), ids=lambda value: getattr(value, "__name__", None))
 def test_classes_of_one_errno_keep_it(kind, number):
     for failed in (kind(), kind(number), kind(0), kind("ignored"), kind(errno=5)):
         assert failed.errno == number
@@ -150,9 +147,7 @@ def test_detail_of_one_is_not_that_of_all():
     assert ZMQError(errno.EADDRINUSE).detail is None
 
 
-@pytest.mark.parametrize(
-    "how", [copy.copy, *(lambda e, p=p: pickle.loads(pickle.dumps(e, p)) for p in range(5))]
-)
+@pytest.mark.parametrize("how", [copy.copy, *(lambda e, p=p: pickle.loads(pickle.dumps(e, p)) for p in range(5))])
 @pytest.mark.parametrize(
     "failed",
     [
