@@ -14,21 +14,21 @@ use crate::wait::{Deadline, Interrupt};
 pub(crate) const RELEASE: Duration = Duration::from_millis(500);
 
 impl Socket {
-    /// Binds.
-    pub fn bind(&self, endpoint: &str) -> Result<()> {
+    /// Binds. Returns the endpoint with what libzmq has put for wildcards, such as the port.
+    pub fn bind(&self, endpoint: &str) -> Result<String> {
         self.attach(endpoint, true)
     }
 
     /// Connects.
     pub fn connect(&self, endpoint: &str) -> Result<()> {
-        self.attach(endpoint, false)
+        self.attach(endpoint, false).map(drop)
     }
 
-    fn attach(&self, text: &str, bound: bool) -> Result<()> {
+    fn attach(&self, text: &str, bound: bool) -> Result<String> {
         let endpoint = Endpoint::parse(text)?;
         self.0.context.check_fork()?;
         let watch = if endpoint.is_inproc() { None } else { self.watch_early()? };
-        self.once(ANY, |state| {
+        let resolved = self.once(ANY, |state| {
             let raw = state.raw()?;
             if let (Some(watch), None) = (&watch, &state.watch) {
                 watch.start(raw)?;
@@ -41,14 +41,14 @@ impl Socket {
                 raw.connect(endpoint.as_c())?;
             }
             let resolved = state.last_endpoint()?;
-            state.endpoints.push(Attached { endpoint: resolved, bound, given: text.to_owned() });
-            Ok(())
-        })
-        .map_err(|error| explain::attach(text, bound, error))?;
+            state.endpoints.push(Attached { endpoint: resolved.clone(), bound, given: text.to_owned() });
+            Ok(resolved)
+        });
+        let resolved = resolved.map_err(|error| explain::attach(text, bound, error))?;
         if endpoint.is_inproc() {
             self.0.context.hub().poke();
         }
-        Ok(())
+        Ok(resolved)
     }
 
     /// Ends a bind, and waits until the port is free.

@@ -1,6 +1,6 @@
 //! Who is connected to a socket: over the network as its watch tells, over inproc as the context's own list tells.
 
-use crate::error::{Error, Result};
+use crate::error::{errno, Error, Result};
 use crate::explain::describe;
 use crate::monitor::Peer;
 use crate::socket::Socket;
@@ -42,6 +42,9 @@ impl Socket {
                 let _ = self.events();
                 Ok(last)
             }
+            // Its watch ends with the context, too.
+            Err(Error::Closed(_)) if !self.closed() => Err(Error::zmq(errno::ETERM)),
+            Err(error) if !error.is_again() => Err(error),
             Err(error) => Err(error.or_explain(|| {
                 let tries = match refused {
                     0 => String::new(),

@@ -127,12 +127,12 @@ class Socket(Messages):
         EPROTONOSUPPORT for endpoints that cannot be.
         """
         try:
-            super().bind(addr)
+            bound = super().bind(addr)
         except ZMQError as error:
             if error.errno != Errno.EADDRINUSE or not reclaim(addr):
                 raise
-            super().bind(addr)
-        return _Binding(self, "bind", self._endpoints[-1][0])
+            bound = super().bind(addr)
+        return _Binding(self, "bind", bound)
 
     def connect(self, addr: Union[str, bytes]) -> Any:
         """Connects to an endpoint (zmq_connect), and goes on trying until somebody is bound there.

@@ -85,8 +85,8 @@ impl PySocket {
         self.core().map(Socket::id).or_raise(py)
     }
 
-    fn bind(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
     /// Binds to an endpoint (zmq_bind); see the package's Socket.
+    fn bind(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<String> {
         let endpoint = endpoint(addr)?;
         py.detach(|| self.core()?.bind(&endpoint)).or_raise(py)
     }
