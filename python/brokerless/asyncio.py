@@ -65,8 +65,11 @@ class Socket(socket.Socket):
         loop = current_loop()
         lane = self._lanes.get(loop)
         if lane is None:
-            for other in [known for known in self._lanes if known.is_closed()]:
-                self._lanes.pop(other).end()
+            # Other threads may add theirs meanwhile.
+            for other, old in list(self._lanes.items()):
+                if other.is_closed():
+                    self._lanes.pop(other, None)
+                    old.end()
             lane = self._lanes[loop] = Lane(self, loop)
         return lane
 
