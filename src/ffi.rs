@@ -345,12 +345,6 @@ impl RawSocket {
         check(unsafe { sys::zmq_socket_monitor_versioned(self.raw, endpoint, events, version, kind) })
     }
 
-    /// Asks for the length of each connection's queues: answers come as monitor events.
-    pub fn ask_pipes_stats(&self) -> Result<()> {
-        // SAFETY: a live socket.
-        check(unsafe { sys::zmq_socket_monitor_pipes_stats(self.raw) })
-    }
-
     /// The socket's address, as other bindings take it.
     pub fn address(&self) -> usize {
         self.raw as usize

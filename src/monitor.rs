@@ -21,8 +21,8 @@ use crate::wait::{wait, Deadline, Interrupt, Never, Source, Waker};
 /// How many sockets of a context are watched without being asked for.
 pub const WATCHED: usize = 64;
 
-/// Every event that libzmq 4.3.5 knows, the draft's queue lengths included.
-const ALL_EVENTS: u64 = 0x1_FFFF;
+/// Every event of libzmq's stable API but one: telling of a failed bind overwrites the errno that bind is about to report.
+const EVENTS: u64 = (zmq_sys::ZMQ_EVENT_ALL & !zmq_sys::ZMQ_EVENT_BIND_FAILED) as u64;
 /// Events with both endpoints.
 const VERSION: i32 = 2;
 
@@ -51,8 +51,6 @@ pub struct Table {
     unshaken: bool,
     /// Endpoints to connect to, as they were written, at which nobody was found so far: see [`Watch::expect`].
     pub expected: HashSet<String>,
-    /// Messages queued to and from each peer, as last asked.
-    queued: u64,
     /// Listeners that have closed so far.
     pub listeners_closed: usize,
     /// Connection attempts that were refused or timed out so far.
@@ -90,7 +88,7 @@ impl Watch {
         let mut kind = [0u8; 4];
         raw.get(zmq_sys::ZMQ_TYPE as i32, &mut kind)?;
         self.table.lock().unshaken = i32::from_ne_bytes(kind) == zmq_sys::ZMQ_STREAM as i32;
-        raw.monitor(Some(&self.name), ALL_EVENTS, VERSION)?;
+        raw.monitor(Some(&self.name), EVENTS, VERSION)?;
         self.events.once(ANY, |state| state.raw()?.connect(&self.name))
     }
 
@@ -282,13 +280,8 @@ impl Table {
         self.peers.values().map(|peer| peer.connections).sum()
     }
 
-    /// Messages queued to peers, as last asked.
-    pub fn queued(&self) -> u64 {
-        self.queued
-    }
-
     fn learn(&mut self, frames: &[Message]) {
-        let [event, _count, values @ .., local, remote] = frames else {
+        let [event, .., local, remote] = frames else {
             return;
         };
         let event = number(event);
@@ -328,8 +321,6 @@ impl Table {
             if key.1.is_empty() {
                 self.listeners_closed += 1;
             }
-        } else if event == bit(zmq_sys::ZMQ_EVENT_PIPES_STATS) {
-            self.queued += values.first().map_or(0, number);
         } else if event == bit(zmq_sys::ZMQ_EVENT_MONITOR_STOPPED) {
             self.stopped = true;
         }
