@@ -90,6 +90,7 @@ impl Context {
     /// # Errors
     /// EINVAL for an unknown type, EMFILE at the limit, ETERM when the context ends.
     pub fn socket(&self, kind: i32) -> Result<Socket> {
+        self.check_fork()?;
         let open = self.0.sockets.lock().len();
         let limit = self.0.max_sockets.load(Ordering::Relaxed);
         if open >= limit {
@@ -133,6 +134,10 @@ impl Context {
 
     /// Whether the context has ended.
     pub fn closed(&self) -> bool {
+        // In a forked child it never ends, and nobody gives back a lock that another thread had as it forked.
+        if self.check_fork().is_err() {
+            return false;
+        }
         match &*self.0.raw.lock() {
             Life::Open(_) => false,
             Life::Ending(ending) => ending.done.load(Ordering::Acquire),

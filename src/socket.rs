@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -29,6 +29,12 @@ pub const POLLIN: Events = zmq_sys::ZMQ_POLLIN as Events;
 pub const POLLOUT: Events = zmq_sys::ZMQ_POLLOUT as Events;
 /// Any change at all: for conditions that libzmq has no event for.
 pub(crate) const ANY: Events = 0;
+
+/// These say that there is room even where the queue to the one peer concerned is full, so that their events do not tell
+/// whose turn it is: among several threads that wait to send, one may use up the news that was meant for another.
+const ALWAYS_WRITABLE: [i32; 2] = [zmq_sys::ZMQ_ROUTER as i32, zmq_sys::ZMQ_XPUB as i32];
+/// So a thread that waits to send on one of them looks again this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A handle to a socket; clones name the same one.
 #[derive(Clone)]
@@ -164,33 +170,41 @@ impl Socket {
 
     /// Whether it was closed.
     pub fn closed(&self) -> bool {
-        self.0.generation != fork_generation() || self.0.state.lock().raw.is_none()
+        self.look(true, |state| state.raw.is_none())
     }
 
     /// What it has counted so far; also after its close.
     pub fn stats(&self) -> Stats {
-        self.0.state.lock().stats
+        self.look(Stats::default(), |state| state.stats)
     }
 
     /// What it is bound and connected to.
     pub fn endpoints(&self) -> Vec<Attached> {
-        self.0.state.lock().endpoints.clone()
+        self.look(Vec::new(), |state| state.endpoints.clone())
     }
 
     /// RCVTIMEO and SNDTIMEO, in milliseconds; negative is for ever.
     pub fn timeouts(&self) -> (i64, i64) {
-        let state = self.0.state.lock();
-        (state.receive_timeout, state.send_timeout)
+        self.look((0, 0), |state| (state.receive_timeout, state.send_timeout))
     }
 
     /// When a REQ sent what it has no reply to, or a REP received what it has not replied to.
     pub(crate) fn open_since(&self) -> Option<Instant> {
-        self.0.state.lock().open_since
+        self.look(None, |state| state.open_since)
     }
 
     /// The address of libzmq's socket, as other bindings take it.
     pub fn address(&self) -> Result<usize> {
         self.once(ANY, |state| Ok(state.raw()?.address()))
+    }
+
+    /// Looks at the state. In a forked child there is only `nothing`: a thread of the parent may have held the lock as it
+    /// forked, and in the child nobody gives it back.
+    fn look<T>(&self, nothing: T, look: impl FnOnce(&State) -> T) -> T {
+        if self.0.generation != fork_generation() {
+            return nothing;
+        }
+        look(&self.0.state.lock())
     }
 
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State>> {
@@ -260,8 +274,10 @@ impl Socket {
         work: &mut impl FnMut(&mut State) -> Result<T>,
     ) -> Result<T> {
         let mut sources = [Source::readable(self.0.fd), Source::readable(waker.fd())];
+        let untold = want == POLLOUT && ALWAYS_WRITABLE.contains(&self.0.kind);
         loop {
-            let ready = wait(&mut sources, deadline, interrupt)?;
+            let look = if untold { deadline.earlier(Deadline::after(LOOK_AGAIN)) } else { deadline };
+            let ready = wait(&mut sources, look, interrupt)? || !deadline.is_over();
             // Before the look, so that a wake during it is kept for the next wait.
             waker.drain();
             let mut state = self.lock()?;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, List, Optional, Type, TypeVar, overload
@@ -43,6 +44,7 @@ class Context(_core.Context, OptionAttributes):
         # `io_threads` went to the core, in __new__.
         self.sockopts = {}
         self._sockets = WeakSet()
+        _flush_child()
 
     @classmethod
     def instance(cls: Type[_C], io_threads: int = 1) -> _C:
@@ -214,4 +216,20 @@ def _at_exit() -> None:
         warnings.warn(f"may not have delivered all messages: {line}", ResourceWarning, stacklevel=1)
 
 
+def _flush_child() -> None:
+    """Has `_at_exit` called in a child of multiprocessing, too, which ends by its own finalizers instead of atexit's."""
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    if process is None or util is None or process.parent_process() is None or _flushed.get("pid") == os.getpid():
+        return
+    _flushed["pid"] = os.getpid()
+    util.Finalize(None, _at_exit, exitpriority=0)
+
+
+def _in_child() -> None:
+    # Another thread may have held the parent's lock as it forked.
+    Context._instance_lock = threading.Lock()
+
+
+_flushed: Dict[str, int] = {}
+os.register_at_fork(after_in_child=_in_child)
 atexit.register(_at_exit)
