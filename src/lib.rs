@@ -17,7 +17,7 @@ pub mod attach;
 pub mod closing;
 pub mod constants;
 pub mod context;
-//pub mod device;
+pub mod device;
 pub mod endpoint;
 pub mod error;
 pub mod explain;

@@ -87,6 +87,8 @@ pub(crate) struct State {
     pub(crate) send_timeout: i64,
     /// When a REQ sent what it has no reply to, or a REP received what it has not replied to.
     pub(crate) open_since: Option<Instant>,
+    /// Frames of a message were sent with SNDMORE, its last one was not yet.
+    pub(crate) mid_message: bool,
     pub(crate) watch: Option<Arc<Watch>>,
     pub(crate) subscriptions: Option<Subscriptions>,
     /// Frames that were taken and given back: the next to be received.
@@ -128,6 +130,7 @@ impl Socket {
             receive_timeout: -1,
             send_timeout: -1,
             open_since: None,
+            mid_message: false,
             watch: None,
             subscriptions,
             returned: VecDeque::new(),
@@ -284,7 +287,8 @@ impl Socket {
             if state.raw.is_none() {
                 return Err(Error::closed_while_waiting());
             }
-            let edge = !sources[0].seen.is_empty();
+            // Asked again under the lock: an edge may have come since, which this look uses up.
+            let edge = !sources[0].seen.is_empty() || is_readable(self.0.fd);
             match state.attempt(want, edge, work) {
                 Err(error) if error.is_again() && ready => {}
                 done => return done,
@@ -324,9 +328,14 @@ impl State {
     fn attempt<T>(&mut self, want: Events, edge: bool, work: &mut impl FnMut(&mut State) -> Result<T>) -> Result<T> {
         let mut done = work(self);
         if let Err(error) = &done {
-            if error.is_again() && want != ANY && self.events()? & want != 0 {
+            if error.is_again() && want != ANY {
                 // A send looks at what the I/O threads have to say only now and then; `events` always does.
-                done = work(self);
+                let now = self.events()?;
+                // What is missing here is news if it is there at the look below, whose edge nobody else will see.
+                self.seen &= now;
+                if now & want != 0 {
+                    done = work(self);
+                }
             }
         }
         if !self.waiters.is_empty() && self.raw.is_some() {
@@ -350,6 +359,8 @@ impl State {
     }
 
     fn listen(&mut self, waker: &Arc<Waker>, want: Events) {
+        // To one who has just come everything is news.
+        self.seen = 0;
         self.waiters.push(Waiter { waker: waker.clone(), want });
     }
 

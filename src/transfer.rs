@@ -95,6 +95,9 @@ impl Socket {
 impl State {
     #[inline]
     fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
+        if self.mid_message {
+            return self.send_parts(&mut [Part::Bytes(data)], flags);
+        }
         self.raw()?.send_bytes(data, flags)?;
         self.sent(data.len(), flags & SNDMORE == 0);
         Ok(())
@@ -114,11 +117,12 @@ impl State {
             return Err(Error::invalid("a message has at least one frame"));
         };
         let bytes: usize = parts.iter().map(Part::len).sum();
+        let continued = self.mid_message;
         for index in 0..=last {
             let more = if index < last { SNDMORE } else { 0 };
             if let Err(error) = self.send_part(&mut parts[index], flags | more) {
-                if index > 0 && error.is_again() {
-                    self.flush_lost(&mut parts[index..], flags);
+                if error.is_again() && self.drops_torn() && (index > 0 || continued) {
+                    return self.give_up_torn(&mut parts[index..], flags, continued, error);
                 }
                 return Err(error);
             }
@@ -127,28 +131,36 @@ impl State {
         Ok(())
     }
 
-    /// The peer went away in the middle of a message: libzmq has rolled the first frames back.
-    ///
-    /// A load balancer (PUSH, DEALER, REQ) now drops frames until the message's last one, so that the rest must be shown
-    /// to it before the whole message can be tried again. A failed last frame leaves it ready at once.
-    fn flush_lost(&mut self, rest: &mut [Part<'_>], flags: i32) {
+    /// Whether this type's load balancer, when a peer goes away in the middle of a message, rolls back the frames that it
+    /// had and drops the rest of them.
+    fn drops_torn(&self) -> bool {
         const BALANCERS: [u32; 3] = [zmq_sys::ZMQ_PUSH, zmq_sys::ZMQ_DEALER, zmq_sys::ZMQ_REQ];
-        let drops = u32::try_from(self.kind).is_ok_and(|kind| BALANCERS.contains(&kind));
-        if !drops || (rest.len() == 1 && flags & SNDMORE == 0) {
-            return;
-        }
-        let count = rest.len();
-        for (index, part) in rest.iter_mut().enumerate() {
+        u32::try_from(self.kind).is_ok_and(|kind| BALANCERS.contains(&kind))
+    }
+
+    /// The peer went away in the middle of a message. Shows the rest of it to the balancer, which waits for the last frame
+    /// to drop; then a whole message can be tried again from its first frame (EAGAIN).
+    ///
+    /// Not so a message that was begun by an earlier call with SNDMORE: its first frames are gone. It is dropped, as
+    /// libzmq drops it.
+    fn give_up_torn(&mut self, rest: &mut [Part<'_>], flags: i32, continued: bool, error: Error) -> Result<()> {
+        let (_failed, later) = rest.split_at_mut(1);
+        let count = later.len();
+        for (index, part) in later.iter_mut().enumerate() {
             let more = if index + 1 < count { SNDMORE } else { 0 };
-            if self.send_part(part, flags | more).is_err() {
-                return;
-            }
+            self.send_part(part, flags | more)?;
         }
+        if !continued {
+            return Err(error);
+        }
+        self.mid_message = flags & SNDMORE != 0;
+        Ok(())
     }
 
     #[inline]
     fn sent(&mut self, bytes: usize, whole: bool) {
         self.stats.bytes_sent += bytes as u64;
+        self.mid_message = !whole;
         if whole {
             self.stats.messages_sent += 1;
             self.notice_subscriptions();
@@ -198,5 +210,36 @@ impl State {
             frames.push(self.recv_frame()?);
         }
         Ok(frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::wait::Never;
+    use std::time::Duration;
+
+    #[test]
+    fn a_send_that_waits_often_never_misses_its_turn() {
+        let context = Context::new(1).unwrap();
+        let push = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
+        let pull = context.socket(zmq_sys::ZMQ_PULL as i32).unwrap();
+        push.set_i32(zmq_sys::ZMQ_SNDHWM as i32, 2).unwrap();
+        pull.set_i32(zmq_sys::ZMQ_RCVHWM as i32, 2).unwrap();
+        push.bind("inproc://turns").unwrap();
+        pull.connect("inproc://turns").unwrap();
+        let count = 100_000;
+        let soon = || Deadline::after(Duration::from_secs(10));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..count {
+                    push.send(&mut [Part::Bytes(b"x")], 0, soon(), &mut Never).unwrap();
+                }
+            });
+            for _ in 0..count {
+                pull.recv(soon(), &mut Never).unwrap();
+            }
+        });
     }
 }

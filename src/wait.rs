@@ -101,7 +101,7 @@ impl Waker {
         thread_local! {
             static OWN: RefCell<Option<(u64, Arc<Waker>)>> = const { RefCell::new(None) };
         }
-        OWN.with(|own| {
+        let mine = OWN.try_with(|own| {
             let mut own = own.borrow_mut();
             // A forked child shares its parent's eventfd: it must not be woken by it, nor wake it.
             let generation = ffi::fork_generation();
@@ -113,7 +113,9 @@ impl Waker {
             let waker = Waker::new()?;
             *own = Some((generation, waker.clone()));
             Ok(waker)
-        })
+        });
+        // A thread that is ending (and drops a socket as it does) has no more room for its own.
+        mine.unwrap_or_else(|_| Waker::new())
     }
 
     /// Wakes its thread, now or at its next wait.
@@ -158,24 +160,31 @@ impl Source {
     }
 }
 
-/// Sleeps until a source is ready (true) or the deadline is over (false).
+/// Sleeps until a source is ready or a signal was looked for (true: look again), or the deadline is over (false).
+///
+/// A signal handler may have used up what this wait was to be woken by (it may even have used the same socket), so that
+/// the caller looks again after each chance it had to run.
 ///
 /// # Errors
 /// What [`Interrupt::check`] returns; errno of poll(2).
 pub fn wait(sources: &mut [Source], deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<bool> {
-    loop {
-        interrupt.check()?;
-        let left = deadline.left();
-        let nap = match (left, interrupt.slice()) {
-            (Some(left), Some(slice)) => Some(left.min(slice)),
-            (left, slice) => left.or(slice),
-        };
-        match poll_once(sources, nap) {
-            Ok(0) if deadline.is_over() => return Ok(false),
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => return Ok(true),
-            Err(error) => return Err(Error::zmq(error.raw_os_error())),
+    interrupt.check()?;
+    let left = deadline.left();
+    let nap = match (left, interrupt.slice()) {
+        (Some(left), Some(slice)) => Some(left.min(slice)),
+        (left, slice) => left.or(slice),
+    };
+    match poll_once(sources, nap) {
+        Ok(0) => {
+            interrupt.check()?;
+            Ok(!deadline.is_over())
         }
+        Err(Errno::INTR) => {
+            interrupt.check()?;
+            Ok(true)
+        }
+        Ok(_) => Ok(true),
+        Err(error) => Err(Error::zmq(error.raw_os_error())),
     }
 }
 

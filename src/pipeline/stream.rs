@@ -225,8 +225,12 @@ mod tests {
 
     fn push(context: &Context, bind: Option<&str>, connect: Option<&str>) -> Socket {
         let socket = context.socket(PUSH).unwrap();
-        bind.into_iter().for_each(|at| socket.bind(at).unwrap());
-        connect.into_iter().for_each(|at| socket.connect(at).unwrap());
+        if let Some(at) = bind {
+            socket.bind(at).unwrap();
+        }
+        if let Some(at) = connect {
+            socket.connect(at).unwrap();
+        }
         socket
     }
 

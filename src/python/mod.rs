@@ -7,6 +7,7 @@
 
 pub mod buffer;
 pub mod context;
+pub mod device;
 pub mod errors;
 pub mod frame;
 pub mod interrupt;
@@ -28,6 +29,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::context::PyContext;
+    #[pymodule_export]
+    use super::device::{proxy, PyDevice, PyDeviceStats};
     #[pymodule_export]
     use super::frame::PyFrame;
     #[pymodule_export]

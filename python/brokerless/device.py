@@ -1,0 +1,284 @@
+"""Devices: middlemen between clients and servers, publishers and subscribers, producers and workers.
+
+`Queue`, `Forwarder` and `Streamer` run on a native thread and need no GIL for their messages: they go on while Python is
+busy. `device`, `proxy` and `proxy_steerable` are pyzmq's way, on the same engine, in the calling thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, List, Optional, Sequence, TypeVar, Union
+
+from . import _core
+from .constants import DeviceType, Errno, SocketType
+from .context import Context
+from .error import ZMQError
+from .socket import Socket
+
+#: One endpoint or several; "@" before one binds (as without it), ">" connects.
+Endpoints = Union[str, Sequence[str]]
+
+_D = TypeVar("_D", bound="_Device")
+
+
+class _Device:
+    """What the three devices have in common."""
+
+    _frontend_type: ClassVar[SocketType]
+    _backend_type: ClassVar[SocketType]
+
+    def __init__(
+        self,
+        frontend: Endpoints,
+        backend: Endpoints,
+        *,
+        capture: Optional[Endpoints] = None,
+        context: Optional[Context] = None,
+    ) -> None:
+        """Open the sockets and bind (or connect) them; nothing is moved before start().
+
+        Parameters
+        ----------
+        frontend, backend : str or sequence of str
+            Where the device is to be found: endpoints that it binds to, such as "tcp://*:5559". ">tcp://host:5559"
+            connects instead, "@tcp://*:5559" binds as well. A list has several; they are all served alike.
+        capture : str or sequence of str, optional
+            Endpoints of a PUB socket which gets a copy of each message, in both directions. SUB sockets read it; copies
+            that nobody has subscribed to are dropped.
+        context : Context, optional
+            Whose sockets they are; Context.instance() otherwise.
+
+        Raises
+        ------
+        ZMQError
+            If an endpoint cannot be bound or connected to. Nothing is left open then.
+        """
+        self._device: Optional[_core.Device] = None
+        self._context = context if context is not None else Context.instance()
+        self._sockets: List[Socket] = []
+        try:
+            #: The socket that clients, publishers or producers meet. Set its options before start().
+            self.frontend: Socket = self._open(self._frontend_type, frontend)
+            #: The socket that servers, subscribers or workers meet. Set its options before start().
+            self.backend: Socket = self._open(self._backend_type, backend)
+            self._capture = None if capture is None else self._open(SocketType.PUB, capture)
+            # Kept: a socket that was closed has none.
+            self._frontend_endpoints = self.frontend.endpoints
+            self._backend_endpoints = self.backend.endpoints
+        except BaseException:
+            self._close()
+            raise
+
+    def _open(self, kind: SocketType, endpoints: Endpoints) -> Socket:
+        socket: Socket = self._context.socket(kind)
+        self._sockets.append(socket)
+        for endpoint in [endpoints] if isinstance(endpoints, str) else endpoints:
+            if endpoint.startswith(">"):
+                socket.connect(endpoint[1:])
+            else:
+                socket.bind(endpoint[1:] if endpoint.startswith("@") else endpoint)
+        return socket
+
+    def _close(self) -> None:
+        for socket in self._sockets:
+            socket.close()
+
+    # Life
+
+    def start(self: _D) -> _D:
+        """Start to move messages, on a native thread; returns the device itself.
+
+        Raises
+        ------
+        RuntimeError
+            If it was started before: a device runs once.
+        ZMQError
+            If a socket was closed meanwhile.
+        """
+        if self._device is not None:
+            raise RuntimeError(f"{self!r} was started before; make a new one")
+        self._device = _core.Device(self.frontend, self.backend, self._capture)
+        return self
+
+    def stop(self, timeout: Optional[float] = None) -> None:
+        """End the device, and return when it has ended and its ports are free.
+
+        It takes in nothing more, passes on what it has taken in, and closes its sockets, which deliver what they hold in
+        the background. A Queue also waits for the replies to the requests that its servers have.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds for passing on the rest. Without it the device goes on for as long as something moves (until nothing
+            has moved for a quarter of a second), but for 5 seconds at most.
+
+        Raises
+        ------
+        ZMQError
+            If the device had ended before, by an error.
+        KeyboardInterrupt
+            If a signal ends the wait; the device goes on ending.
+        """
+        if self._device is None:
+            self._close()
+            return
+        self._device.ask_stop(timeout)
+        self._device.join()
+
+    def join(self, timeout: Optional[float] = None) -> bool:
+        """Wait until the device has ended, for `timeout` seconds at most; whether it has.
+
+        Raises
+        ------
+        RuntimeError
+            If it was not started.
+        ZMQError
+            What made it end, if that was an error.
+        """
+        return self._running("join").join(timeout)
+
+    def pause(self) -> None:
+        """Stop the flow: once this returns, nothing is moved until resume(). Peers wait when their queues are full.
+
+        Raises RuntimeError if the device was not started. Pausing a device that has ended does nothing.
+        """
+        self._running("pause").pause()
+
+    def resume(self) -> None:
+        """Let messages flow again. Raises RuntimeError if the device was not started."""
+        self._running("resume").resume()
+
+    def _running(self, verb: str) -> _core.Device:
+        if self._device is None:
+            raise RuntimeError(f"{self!r} was not started: start() it before you {verb} it")
+        return self._device
+
+    def __enter__(self: _D) -> _D:
+        """Start the device, unless it runs already."""
+        return self if self._device is not None else self.start()
+
+    def __exit__(self, *exc_info: Any) -> None:
+        """Stop the device."""
+        self.stop()
+
+    # What can be seen
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended; a paused device is running."""
+        return self._device is not None and self._device.phase != "ended"
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused."""
+        return self._device is not None and self._device.phase == "paused"
+
+    @property
+    def stats(self) -> _core.DeviceStats:
+        """What it has moved so far, in messages and bytes each way; also after its end."""
+        return _core.DeviceStats() if self._device is None else self._device.stats
+
+    @property
+    def frontend_endpoints(self) -> List[str]:
+        """The frontend's endpoints, with the ports that the system chose where a `*` was given."""
+        return self._frontend_endpoints
+
+    @property
+    def backend_endpoints(self) -> List[str]:
+        """The backend's endpoints, with the ports that the system chose where a `*` was given."""
+        return self._backend_endpoints
+
+    @property
+    def frontend_endpoint(self) -> str:
+        """The frontend's first endpoint, for connect()."""
+        return self._frontend_endpoints[0]
+
+    @property
+    def backend_endpoint(self) -> str:
+        """The backend's first endpoint, for connect()."""
+        return self._backend_endpoints[0]
+
+    def __repr__(self) -> str:
+        """The device, where it is and what it does."""
+        state = "not started" if self._device is None else self._device.phase
+        ends = (", ".join(ends) for ends in (self._frontend_endpoints, self._backend_endpoints))
+        return f"<zmq.{type(self).__name__} {' | '.join(ends)} ({state})>"
+
+
+class Queue(_Device):
+    """Between REQ clients and REP servers: requests go to the servers in turn, replies back to who asked.
+
+    ROUTER in front, DEALER behind. Clients and servers may come and go; each connects to the device.
+    """
+
+    _frontend_type = SocketType.ROUTER
+    _backend_type = SocketType.DEALER
+
+
+class Forwarder(_Device):
+    """Between PUB publishers and SUB subscribers, all of whom connect to the device.
+
+    XSUB in front, XPUB behind: subscriptions travel through the device to the publishers, which send no topic that nobody
+    has subscribed to.
+    """
+
+    _frontend_type = SocketType.XSUB
+    _backend_type = SocketType.XPUB
+
+
+class Streamer(_Device):
+    """Between PUSH producers and PULL workers: jobs of all producers go to the workers in turn.
+
+    PULL in front, PUSH behind. A job is taken from the producers only while a worker has room for it.
+    """
+
+    _frontend_type = SocketType.PULL
+    _backend_type = SocketType.PUSH
+
+
+def device(device_type: int, frontend: Socket, backend: Socket) -> None:
+    """Move messages between two sockets, in the calling thread, until something ends it.
+
+    An interrupt ends it within 50 ms, with both sockets still open and no message lost. Other threads go on meanwhile.
+
+    Parameters
+    ----------
+    device_type : DeviceType
+        zmq.QUEUE, zmq.FORWARDER or zmq.STREAMER. The sockets' types decide what is moved, as in libzmq.
+    frontend, backend : Socket
+        Bound or connected already; they may be the same socket.
+
+    Raises
+    ------
+    ZMQError
+        EINVAL for an unknown device, or for sockets between which nothing can pass; ENOTSOCK when one is closed.
+    ContextTerminated
+        When their context ends.
+    """
+    try:
+        DeviceType(device_type)
+    except ValueError:
+        raise ZMQError(Errno.EINVAL, f"{device_type!r} is no device: take QUEUE, FORWARDER or STREAMER") from None
+    _core.proxy(frontend, backend)
+
+
+def proxy(frontend: Socket, backend: Socket, capture: Optional[Socket] = None) -> None:
+    """Move messages between two sockets, in the calling thread, with a copy of each to `capture` (zmq_proxy(3)).
+
+    A capture socket that does not drop (PUSH, PAIR, DEALER) holds the proxy up until its peer reads. Ends and raises as
+    device() does.
+    """
+    _core.proxy(frontend, backend, capture)
+
+
+def proxy_steerable(
+    frontend: Socket, backend: Socket, capture: Optional[Socket] = None, control: Optional[Socket] = None
+) -> None:
+    """proxy() that obeys commands which `control` receives (zmq_proxy_steerable(3)).
+
+    PAUSE, RESUME and TERMINATE (upon which this returns), and STATISTICS, which is answered with 8 frames of 64 bits:
+    messages and bytes received and sent, by the frontend and then by the backend. A REP gets an empty answer to the others.
+    """
+    _core.proxy(frontend, backend, capture, control)
+
+
+__all__ = ["Forwarder", "Queue", "Streamer", "device", "proxy", "proxy_steerable"]
