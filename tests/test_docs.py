@@ -22,16 +22,23 @@ PACKAGE = Path(brokerless.__file__).parent
 # All flat names that are neither constants nor errors, which have tests of their own.
 FLAT = [
     "Context",
+    "DeviceStats",
+    "Forwarder",
     "Frame",
     "Message",
     "Peer",
     "Poller",
+    "Queue",
     "Socket",
     "SocketStats",
+    "Streamer",
     "__version__",
     "curve_keypair",
     "curve_public",
+    "device",
     "has",
+    "proxy",
+    "proxy_steerable",
     "pyzmq_version",
     "pyzmq_version_info",
     "select",
@@ -50,17 +57,23 @@ MISSING = {
     "Stopwatch",
     "SyncContext",
     "SyncSocket",
-    "device",
     "get_includes",
-    "proxy",
-    "proxy_steerable",
     "zmq_poll",
 }
 
 # What pyzmq has in its list though it is none of its interface.
 NOT_PUBLIC = {"Enum", "IntEnum", "IntFlag", "_FINISHED_TRACKER", "__revision__"}
 
-OURS = {"Peer", "SocketClosed", "ForkedProcessError", "SocketStats"}
+OURS = {
+    "DeviceStats",
+    "ForkedProcessError",
+    "Forwarder",
+    "Peer",
+    "Queue",
+    "SocketClosed",
+    "SocketStats",
+    "Streamer",
+}
 
 
 def test_the_flat_names_are_these() -> None:

@@ -8,7 +8,18 @@ Every line of a pyzmq program still works; README.md shows what is new.
 from __future__ import annotations
 
 from . import constants, error
-from ._core import DeviceStats, Frame, Peer, SocketStats, curve_keypair, curve_public, has, strerror, zmq_errno, zmq_version_info
+from ._core import (
+    DeviceStats,
+    Frame,
+    Peer,
+    SocketStats,
+    curve_keypair,
+    curve_public,
+    has,
+    strerror,
+    zmq_errno,
+    zmq_version_info,
+)
 from ._version import __version__, pyzmq_version, pyzmq_version_info, zmq_version
 from .constants import *
 from .context import Context

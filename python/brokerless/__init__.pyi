@@ -2,6 +2,7 @@
 
 from . import constants as constants
 from . import error as error
+from ._core import DeviceStats as DeviceStats
 from ._core import Frame as Frame
 from ._core import Peer as Peer
 from ._core import SocketStats as SocketStats
@@ -17,6 +18,12 @@ from ._version import pyzmq_version_info as pyzmq_version_info
 from ._version import zmq_version as zmq_version
 from .constants import *
 from .context import Context as Context
+from .device import Forwarder as Forwarder
+from .device import Queue as Queue
+from .device import Streamer as Streamer
+from .device import device as device
+from .device import proxy as proxy
+from .device import proxy_steerable as proxy_steerable
 from .error import *
 from .poll import Poller as Poller
 from .poll import select as select

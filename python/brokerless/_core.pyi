@@ -10,6 +10,8 @@ from . import error
 
 __all__ = [
     "Context",
+    "Device",
+    "DeviceStats",
     "Frame",
     "json_dumps",
     "json_loads",
@@ -24,6 +26,7 @@ __all__ = [
     "curve_public",
     "flush_at_exit",
     "has",
+    "proxy",
     "strerror",
     "zmq_errno",
     "zmq_version_info",
@@ -332,6 +335,47 @@ class Waiter:
         """The error of a receive (or a send) that could not be done now or, with `waited`, within so many seconds."""
 
 @final
+class DeviceStats:
+    """What a device has moved: whole messages (a multipart message is one) and the bytes of all their frames."""
+
+    def __new__(cls) -> Self: ...
+    @property
+    def frontend_messages(self) -> int:
+        """Messages moved from the frontend to the backend."""
+    @property
+    def frontend_bytes(self) -> int:
+        """Bytes moved from the frontend to the backend."""
+    @property
+    def backend_messages(self) -> int:
+        """Messages moved from the backend to the frontend."""
+    @property
+    def backend_bytes(self) -> int:
+        """Bytes moved from the backend to the frontend."""
+    def __eq__(self, value: object, /) -> bool: ...
+
+@final
+class Device:
+    """A device that runs on a native thread of its own, which never takes the GIL. The sockets are its own from now on: it
+    closes them at its end. Dropped, it stops by itself.
+    """
+
+    def __new__(cls, frontend: Socket, backend: Socket, capture: Socket | None = None) -> Self: ...
+    @property
+    def stats(self) -> DeviceStats:
+        """What it has moved so far; also after its end."""
+    @property
+    def phase(self) -> Literal["running", "paused", "stopping", "ended"]:
+        """What it does: "running", "paused", "stopping" or "ended"."""
+    def pause(self) -> None:
+        """Stops the flow; nothing is moved from the moment this returns until resume()."""
+    def resume(self) -> None:
+        """Lets the messages flow again."""
+    def ask_stop(self, timeout: float | None = None) -> None:
+        """Asks it to end: to take in nothing new, to pass on what it has (for `timeout` seconds at most), and to close."""
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits for its end, `timeout` seconds at most; whether it has ended. Raises what made it end, if that was an error."""
+
+@final
 class Stream:
     """The results that come into a PULL socket, up to the end of the stream."""
 
@@ -379,6 +423,19 @@ def poll(items: Sequence[tuple[Socket | int, int]], timeout: float | None = None
     """Polls a list of (socket or descriptor, events), and returns the events of each that are there, in the same order.
 
     `timeout` is in milliseconds; None and negative wait for ever. At its end all events are 0. `Poller` is made of this.
+    """
+
+def proxy(
+    frontend: Socket,
+    backend: Socket,
+    capture: Socket | None = None,
+    control: Socket | None = None,
+    prefixes: tuple[builtins.bytes, builtins.bytes] | None = None,
+) -> None:
+    """Moves messages between two sockets in the calling thread, without the GIL, until a socket is closed, the context ends,
+    `control` says TERMINATE, or a signal handler raises.
+
+    `prefixes` are the frames that stand before the copies to `capture`, for each way, and make it a monitored queue.
     """
 
 def json_dumps(obj: object) -> bytes | None:
