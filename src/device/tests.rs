@@ -1,5 +1,6 @@
 //! Devices between real sockets, over inproc and tcp.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -198,54 +199,35 @@ fn a_stop_loses_nothing_that_was_taken_in() {
             let producer = bench.connected(zmq_sys::ZMQ_PUSH, &front);
             let worker = bench.connected(zmq_sys::ZMQ_PULL, &back);
             let device = start(&front, &back);
-            let (w2, p2) = (worker.clone(), producer.clone());
-            let working = std::thread::spawn(move || {
-                let mut numbers = Vec::new();
-                // The producer's end is told by the worker's patience: nothing more comes once the device has stopped.
-                while let Ok(frames) = worker.recv_multipart(Deadline::after(Duration::from_millis(4000)), &mut Never) {
-                    assert_eq!(frames.len(), 2);
-                    numbers.push(u64::from_ne_bytes(frames[0].as_slice().try_into().unwrap()));
-                }
-                numbers
-            });
-            let producing = std::thread::spawn(move || {
-                for number in 0..10_000u64 {
-                    let frames: [&[u8]; 2] = [&number.to_ne_bytes(), b"payload"];
-                    let mut parts = frames.map(Part::Bytes);
-                    let deadline = Deadline::after(Duration::from_millis(1500));
-                    if producer.send(&mut parts, 0, deadline, &mut Never).is_err() {
-                        break;
+            // How many messages the worker has to wait for, once that is known.
+            let taken_in = AtomicU64::new(u64::MAX);
+            let known = || taken_in.load(Ordering::Acquire);
+            let soon = || Deadline::after(Duration::from_millis(20));
+            let (moved, numbers) = std::thread::scope(|scope| {
+                let working = scope.spawn(|| {
+                    let mut numbers = Vec::new();
+                    let give_up = Deadline::after(PATIENCE);
+                    while (numbers.len() as u64) < known() && !give_up.is_over() {
+                        if let Ok(frames) = worker.recv_multipart(soon(), &mut Never) {
+                            assert_eq!(frames.len(), 2);
+                            numbers.push(u64::from_ne_bytes(frames[0].as_slice().try_into().unwrap()));
+                        }
                     }
-                }
+                    numbers
+                });
+                scope.spawn(|| {
+                    let mut number = 0u64;
+                    while number < 10_000 && known() == u64::MAX {
+                        let mut parts = [Part::Bytes(&number.to_ne_bytes()), Part::Bytes(b"payload")];
+                        number += u64::from(producer.send(&mut parts, 0, soon(), &mut Never).is_ok());
+                    }
+                });
+                wait_until(|| device.moved().frontend_messages > attempt * 1000);
+                stop(&device);
+                let moved = device.moved().frontend_messages;
+                taken_in.store(moved, Ordering::Release);
+                (moved, working.join().unwrap())
             });
-            let t0 = Instant::now();
-            while device.moved().frontend_messages <= attempt * 1000 {
-                std::thread::sleep(Duration::from_millis(1));
-                if t0.elapsed() > Duration::from_secs(2) {
-                    eprintln!(
-                        "{transport} {attempt} {:?} front {:?} back {:?} producing {} working {}",
-                        device.moved(),
-                        front.events(),
-                        back.events(),
-                        !producing.is_finished(),
-                        !working.is_finished()
-                    );
-                    let mut pfd = [crate::wait::Source::readable(w2.fd()), crate::wait::Source::readable(p2.fd())];
-                    let r = crate::wait::wait(&mut pfd, Deadline::now(), &mut Never);
-                    eprintln!("fds {r:?} {pfd:?}");
-                    eprintln!("worker stats {:?} producer {:?}", w2.stats(), p2.stats());
-                    eprintln!("worker {:?} producer {:?}", w2.events(), p2.events());
-                    eprintln!("then {:?}", {
-                        std::thread::sleep(Duration::from_millis(50));
-                        device.moved()
-                    });
-                    std::process::exit(3);
-                }
-            }
-            stop(&device);
-            let moved = device.moved().frontend_messages;
-            producing.join().unwrap();
-            let numbers = working.join().unwrap();
             assert_eq!(numbers, (0..moved).collect::<Vec<_>>(), "over {transport}");
         }
     }
