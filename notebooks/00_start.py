@@ -20,7 +20,8 @@
 # - how to run the course alone in one notebook, with two notebooks side by side, or on several boards;
 # - how to send bytes, text and JSON, and how never to wait forever.
 #
-# **You need** Python and this package. No server, no account, no network: everything here runs on one machine. About 20 minutes.
+# **You need** Python and this package. No server, no account, no network: everything here runs on one machine. About 20
+# minutes.
 
 # %% [markdown]
 # ## What brokerless messaging is
@@ -29,8 +30,8 @@
 # that every program logs in to, that stores each message and passes it on. It is convenient, and it is one more machine to run,
 # one more hop for every message, and one place where everything stops at once.
 #
-# ZeroMQ (written ØMQ or ZMQ: *zero broker*) takes the middle away. It is a library, not a server. Each program opens *sockets*, and
-# the sockets connect straight to each other. What the broker did moves into the library, which runs in threads of its own
+# ZeroMQ (written ØMQ or ZMQ: *zero broker*) takes the middle away. It is a library, not a server. Each program opens *sockets*,
+# and the sockets connect straight to each other. What the broker did moves into the library, which runs in threads of its own
 # inside your program:
 #
 # | The library does | so that you never write |
@@ -61,15 +62,15 @@
 # %% [markdown]
 # ## How to run the course
 #
-# **Alone, in one kernel.** Each lesson runs from top to bottom by itself. The other side of the conversation runs in the background
-# of the same notebook, in a thread.
+# **Alone, in one kernel.** Each lesson runs from top to bottom by itself. The other side of the conversation runs in the
+# background of the same notebook, in a thread.
 #
-# **With two or three notebooks.** The folder `roles/` has each side as a notebook of its own: `pair_server` and `pair_client`, and so on.
-# Open both, run all cells of one, then of the other. Which one starts first does not matter; each one waits for the other for a while,
-# and each one ends by itself.
+# **With two or three notebooks.** The folder `roles/` has each side as a notebook of its own: `pair_server` and `pair_client`,
+# and so on. Open both, run all cells of one, then of the other. Which one starts first does not matter; each one waits for the
+# other for a while, and each one ends by itself.
 #
-# **On several boards.** Run one role on each machine. Set `HOST` in the cell of parameters to the address of the machine that binds.
-# Lesson 9 tells which address that is.
+# **On several boards.** Run one role on each machine. Set `HOST` in the cell of parameters to the address of the machine that
+# binds. Lesson 9 tells which address that is.
 #
 # **When a cell waits for too long**, press the stop button (■, or `I` `I` on the keyboard). The call ends at once with
 # `KeyboardInterrupt`, the socket stays usable, and there is no need to restart the kernel.
@@ -88,8 +89,8 @@ print("libzmq", zmq.zmq_version(), "- the library in C++ that does the work unde
 # %% [markdown]
 # ## Parameters
 #
-# Every notebook has one cell like this. A *port* is the number of a door on a machine: whoever wants to be found binds to it. Any free number from
-# 1024 to 65535 will do. If another program already uses 5556, change it here and nowhere else.
+# Every notebook has one cell like this. A *port* is the number of a door on a machine: whoever wants to be found binds to it.
+# Any free number from 1024 to 65535 will do. If another program already uses 5556, change it here and nowhere else.
 
 # %% tags=["parameters"]
 PORT = 5556
@@ -104,11 +105,11 @@ PORT = 5556
 # 3. one side **binds**: it takes a port and waits to be found;
 # 4. the other side **connects** to the address of that port.
 #
-# `with` closes the sockets at the end of the cell, whatever happens in it. Then the port is free again, and you can run the cell as
-# often as you like.
+# `with` closes the sockets at the end of the cell, whatever happens in it. Then the port is free again, and you can run the
+# cell as often as you like.
 
 # %%
-ENDPOINT = f"tcp://127.0.0.1:{PORT}"     # transport://address:port; 127.0.0.1 is this machine itself
+ENDPOINT = f"tcp://127.0.0.1:{PORT}"  # transport://address:port; 127.0.0.1 is this machine itself
 context = zmq.Context()
 
 with context.socket(zmq.PULL) as receiver, context.socket(zmq.PUSH) as sender:
@@ -122,18 +123,19 @@ print(first)
 assert first == b"my first message"
 
 # %% [markdown]
-# How could one program send and receive, one line after the other, without getting stuck? `send` only puts the message into the socket's queue and
-# returns. The library's thread carries it over in the background while Python goes on to the next line.
+# How could one program send and receive, one line after the other, without getting stuck? `send` only puts the message into the
+# socket's queue and returns. The library's thread carries it over in the background while Python goes on to the next line.
 #
 # ## Who comes first does not matter
 #
-# Here the sender connects to a door that does not exist yet, and sends. The message stays in its queue, the library keeps trying to
-# connect, and as soon as someone binds, the message goes through. With plain network sockets you would get "connection refused".
+# Here the sender connects to a door that does not exist yet, and sends. The message stays in its queue, the library keeps
+# trying to connect, and as soon as someone binds, the message goes through. With plain network sockets you would get
+# "connection refused".
 
 # %%
 with context.socket(zmq.PUSH) as sender, context.socket(zmq.PULL) as receiver:
     sender.connect(ENDPOINT)
-    sender.send(b"is anybody there?")    # nobody is, yet
+    sender.send(b"is anybody there?")  # nobody is, yet
 
     receiver.bind(ENDPOINT)
     late = receiver.recv(timeout=5)
@@ -142,16 +144,18 @@ print(late)
 assert late == b"is anybody there?"
 
 # %% [markdown]
-# Who should bind, then? The side that stays: the one whose address everyone knows. Those who come and go connect to it. A socket may
-# connect to several addresses, and many sockets may connect to one.
+# Who should bind, then? The side that stays: the one whose address everyone knows. Those who come and go connect to it. A
+# socket may connect to several addresses, and many sockets may connect to one.
 #
 # ## Two sides at the same time
 #
-# A conversation needs someone on the other side who listens while you talk. In this course that is a function running in a thread.
-# `ThreadPoolExecutor` comes with Python: `submit` starts a function in the background, and `result` waits for what it returns. If the function
-# failed, `result` raises its error here, so that nothing goes wrong in silence.
+# A conversation needs someone on the other side who listens while you talk. In this course that is a function running in a
+# thread. `ThreadPoolExecutor` comes with Python: `submit` starts a function in the background, and `result` waits for what it
+# returns. If the function failed, `result` raises its error here, so that nothing goes wrong in silence.
 #
-# One rule makes this work: **each thread opens its own sockets.** The context may be shared by all of them.
+# One habit makes this easy to follow: **each thread opens its own sockets.** The context is shared by all of them. (With pyzmq
+# this is a rule, and breaking it may crash the program. Here any thread may use any socket, but two threads in one conversation
+# still confuse each other.)
 
 # %%
 background = ThreadPoolExecutor()
@@ -178,7 +182,7 @@ with context.socket(zmq.REQ) as client:
 
 print(answers)
 assert answers == ["HELLO", "GOODBYE"]
-assert server.result(timeout=10) == 2    # the server has ended too
+assert server.result(timeout=10) == 2  # the server has ended too
 
 # %% [markdown]
 # ## Bytes, text, JSON
@@ -212,7 +216,7 @@ with context.socket(zmq.PULL) as receiver, context.socket(zmq.PUSH) as sender:
     parts = receiver.recv_multipart(timeout=5)
 
 print(as_bytes, as_text, as_object, parts, sep="\n")
-assert as_bytes == "Zürich".encode("utf-8") and len(as_bytes) == 7     # six letters, seven bytes
+assert as_bytes == "Zürich".encode("utf-8") and len(as_bytes) == 7  # six letters, seven bytes
 assert as_text == "Zürich"
 assert as_object == {"city": "Zürich", "degrees": 21.5}
 assert parts == [b"photo.jpg", b"\xff\xd8..."]
@@ -220,8 +224,8 @@ assert parts == [b"photo.jpg", b"\xff\xd8..."]
 # %% [markdown]
 # ## Never wait forever
 #
-# `recv()` waits until a message comes, and if none ever comes it waits for good. In a program that is to run without you, say how
-# long to wait: `timeout`, in seconds. When the time is over the call raises `zmq.Again`, whose text tells what it was
+# `recv()` waits until a message comes, and if none ever comes it waits for good. In a program that is to run without you, say
+# how long to wait: `timeout`, in seconds. When the time is over the call raises `zmq.Again`, whose text tells what it was
 # waiting for.
 
 # %%
@@ -242,9 +246,9 @@ assert gave_up and 0.15 < waited < 5
 # %% [markdown]
 # ## Look inside
 #
-# A socket can tell what it has been doing. `stats` counts messages and bytes, `peers` lists who is connected right now, `endpoints` the addresses.
-# `wait_for_peers` returns as soon as someone is there. You'll use it in every lesson, where other courses write
-# `time.sleep(1)` and hope.
+# A socket can tell what it has been doing. `stats` counts messages and bytes, `peers` lists who is connected right now,
+# `endpoints` the addresses. `wait_for_peers` returns as soon as someone is there. You'll use it in every lesson, where other
+# courses write `time.sleep(1)` and hope.
 
 # %%
 with context.socket(zmq.PULL) as receiver, context.socket(zmq.PUSH) as sender:
@@ -254,7 +258,7 @@ with context.socket(zmq.PULL) as receiver, context.socket(zmq.PUSH) as sender:
 
     for number in range(100):
         sender.send_string(f"message {number}")
-    for number in range(100):
+    for _ in range(100):
         receiver.recv(timeout=5)
 
     sent, received = sender.stats, receiver.stats
@@ -269,8 +273,8 @@ assert sent.bytes_sent == received.bytes_received
 # %% [markdown]
 # ## Close, and open again
 #
-# A port belongs to one socket at a time. `close` (and the end of a `with`) gives it back, and the next socket may have it at once.
-# A second socket that wants it *before* that gets an error.
+# A port belongs to one socket at a time. `close` (and the end of a `with`) gives it back, and the next socket may have it at
+# once. A second socket that wants it *before* that gets an error.
 
 # %%
 for _ in range(20):
@@ -326,6 +330,7 @@ assert [text for text in arrived if text.startswith("blue")] == ["blue 0", "blue
 # %% [markdown]
 # **3.** Write a server that answers a word with its number of letters, run it in the background, and ask it three words.
 
+
 # %% tags=["solution"]
 def counting_server(endpoint, count):
     with context.socket(zmq.REP) as socket:
@@ -347,12 +352,14 @@ print(lengths)
 assert lengths == [3, 5, 7]
 
 # %% [markdown]
-# **4.** tcp is one transport of several. Change the address of the first message to `inproc://anywhere` (between threads of one program,
-# no network at all), then try `ipc://` with the path of a file (between programs on one machine). Which one needs the same context on both sides?
+# **4.** tcp is one transport of several. Change the address of the first message to `inproc://anywhere` (between threads of one
+# program, no network at all), then try `ipc://` with the path of a file (between programs on one machine). Which one needs the
+# same context on both sides?
 
 # %% [markdown] tags=["solution"]
-# Both work. `inproc` needs the same context on both sides: a name such as `inproc://anywhere` is known only within one context. `ipc` uses a file as its door, so it
-# works between programs, but only on the same machine. tcp is the only one of the three that reaches other machines.
+# Both work. `inproc` needs the same context on both sides: a name such as `inproc://anywhere` is known only within one context.
+# `ipc` uses a file as its door, so it works between programs, but only on the same machine. tcp is the only one of the three
+# that reaches other machines.
 
 # %%
 background.shutdown()

@@ -27,8 +27,9 @@
 # ![A server that binds and a client that connects, with messages in both directions](images/pair.svg)
 
 # %% [markdown]
-# A PAIR socket talks to exactly one other PAIR socket. Messages go both ways, and either side may speak at any time: there is no question and
-# answer, no order that the library would enforce. It is the pattern closest to a plain network connection, with whole messages and a queue added.
+# A PAIR socket talks to exactly one other PAIR socket. Messages go both ways, and either side may speak at any time: there is
+# no question and answer, no order that the library would enforce. It is the pattern closest to a plain network connection, with
+# whole messages and a queue added.
 
 # %%
 import time
@@ -45,11 +46,11 @@ MEASURED_ROUNDS = 2_000
 # %% [markdown]
 # ## Server and client
 #
-# The server binds, because its address is the one that stays. In each round it greets and then waits for the answer. `tcp://*:5556` means: port
-# 5556 on every network card of this machine.
+# The server binds, because its address is the one that stays. In each round it greets and then waits for the answer.
+# `tcp://*:5556` means: port 5556 on every network card of this machine.
 
 # %%
-TIMEOUT = 10     # seconds; long enough for a slow board, and nothing here waits forever
+TIMEOUT = 10  # seconds; long enough for a slow board, and nothing here waits forever
 context = zmq.Context()
 background = ThreadPoolExecutor()
 
@@ -66,8 +67,9 @@ def pair_server(port, rounds):
 
 
 # %% [markdown]
-# The client connects to the server's address. It listens first, then answers: the opposite order. If both began with `recv`, each would wait for the
-# other, and nothing would ever move.
+# The client connects to the server's address. It listens first, then answers: the opposite order. If both began with `recv`,
+# each would wait for the other, and nothing would ever move.
+
 
 # %%
 def pair_client(host, port, rounds):
@@ -82,8 +84,8 @@ def pair_client(host, port, rounds):
 
 
 # %% [markdown]
-# Now both: the server in the background, the client here. With two notebooks, or on two boards, you would run one function in each, and the client's
-# `HOST` would be the address of the server's board.
+# Now both: the server in the background, the client here. With two notebooks, or on two boards, you would run one function in
+# each, and the client's `HOST` would be the address of the server's board.
 
 # %%
 server = background.submit(pair_server, PORT, ROUNDS)
@@ -101,9 +103,10 @@ assert heard_by_server == [f"answer {number} from the client" for number in rang
 #
 # `send` puts a message into a queue, and each connection has its own. So the question is: is there a queue yet?
 #
-# - The side that **connects** knows where it wants to go. Its queue exists at once, and `send` returns at once, even if nobody is there yet.
-# - The side that **binds** does not know who will come. Until somebody does, there is no queue, and `send` waits. That is why the server
-#   loses no greeting while it is alone.
+# - The side that **connects** knows where it wants to go. Its queue exists at once, and `send` returns at once, even if nobody
+#   is there yet.
+# - The side that **binds** does not know who will come. Until somebody does, there is no queue, and `send` waits. That is why
+#   the server loses no greeting while it is alone.
 
 # %%
 with context.socket(zmq.PAIR) as server_side, context.socket(zmq.PAIR) as client_side:
@@ -129,8 +132,9 @@ assert greeting == "hello!"
 #
 # ## Count your messages
 #
-# PAIR does not force you to take turns. So it does not notice either when one side says more than the other listens to. Here a client
-# answers each greeting twice, and the server listens once per round. Nothing fails; the messages pile up in the server's queue.
+# PAIR does not force you to take turns. So it does not notice either when one side says more than the other listens to. Here a
+# client answers each greeting twice, and the server listens once per round. Nothing fails; the messages pile up in the server's
+# queue.
 
 # %%
 with context.socket(zmq.PAIR) as server_side, context.socket(zmq.PAIR) as talkative:
@@ -157,20 +161,23 @@ assert behind == ROUNDS
 assert left_over[-1] == f"answer {ROUNDS - 1}, second part"
 
 # %% [markdown]
-# A queue takes about a thousand messages on each side (the option is called the *high-water mark*). After that the talkative client's `send` waits, and if
-# the server waits as well, both stand still. The cure is a rule for the conversation: who speaks when, and how many messages make a turn.
+# A queue takes about a thousand messages on each side (the option is called the *high-water mark*). After that the talkative
+# client's `send` waits, and if the server waits as well, both stand still. The cure is a rule for the conversation: who speaks
+# when, and how many messages make a turn.
 #
 # ## Only two
 #
-# PAIR means two. What if a second client connects? It is not told "no": its connection is accepted and then ignored, and what it sends goes nowhere.
+# PAIR means two. What if a second client connects? It is not told "no": its connection is accepted and then ignored, and what
+# it sends goes nowhere.
 
 # %%
-with context.socket(zmq.PAIR) as server_side, context.socket(zmq.PAIR) as first, context.socket(zmq.PAIR) as second:
+server_side, first, second = (context.socket(zmq.PAIR) for _ in range(3))
+with server_side, first, second:
     server_side.bind(f"tcp://*:{PORT}")
 
     first.connect(f"tcp://{HOST}:{PORT}")
     first.send_string("first is here")
-    heard = [server_side.recv_string(timeout=TIMEOUT)]      # from now on the server belongs to `first`
+    heard = [server_side.recv_string(timeout=TIMEOUT)]  # from now on the server belongs to `first`
 
     second.connect(f"tcp://{HOST}:{PORT}")
     second.send_string("second is here")
@@ -181,7 +188,7 @@ with context.socket(zmq.PAIR) as server_side, context.socket(zmq.PAIR) as first,
 
     first.send_string("first again")
     heard.append(server_side.recv_string(timeout=TIMEOUT))
-    second.linger = 0       # closing does not try to deliver what nobody will take
+    second.linger = 0  # closing does not try to deliver what nobody will take
 
 print(heard)
 assert heard == ["first is here", "first again"]
@@ -191,14 +198,15 @@ assert heard == ["first is here", "first again"]
 #
 # More limits, so that they don't surprise you on the boards:
 #
-# - **One at a time, and no hurry.** When the client leaves, another may take its place, but only after the server has noticed that the first one is
-#   gone. A client that comes a moment too early is ignored like the second one above. For visitors who come and go, PAIR is the wrong pattern.
+# - **One at a time, and no hurry.** When the client leaves, another may take its place, but only after the server has noticed
+#   that the first one is gone. A client that comes a moment too early is ignored like the second one above. For visitors who
+#   come and go, PAIR is the wrong pattern.
 # - **A message on its way can be lost.** If the other side ends, what was in its queue or on the line is gone. Nobody is told.
-#   A PAIR that connects does try again when its server comes back, but do not build on it: ZeroMQ's own manual recommends PAIR for threads
-#   within one program (`inproc://`), and the other patterns for a network.
+#   A PAIR that connects does try again when its server comes back, but do not build on it: ZeroMQ's own manual recommends PAIR
+#   for threads within one program (`inproc://`), and the other patterns for a network.
 # - **No addresses.** The server cannot see who wrote. With one peer that is no loss.
-# - **Not every transport.** PAIR runs over tcp, ipc and inproc. UDP is not among them: ZeroMQ has it only for the RADIO and DISH
-#   sockets, and a PAIR socket refuses such an address.
+# - **Not every transport.** PAIR runs over tcp, ipc and inproc. UDP is not among them: ZeroMQ has it only for the RADIO and
+#   DISH sockets, and a PAIR socket refuses such an address.
 
 # %%
 with context.socket(zmq.PAIR) as socket:
@@ -213,14 +221,14 @@ assert refused
 # %% [markdown]
 # ## How fast is it?
 #
-# One round is two messages, and nobody can start the next message before the last one has arrived. So this measures the time there and
-# back, not how much could go through.
+# One round is two messages, and nobody can start the next message before the last one has arrived. So this measures the time
+# there and back, not how much could go through.
 
 # %%
 server = background.submit(pair_server, PORT, MEASURED_ROUNDS + 1)
 with context.socket(zmq.PAIR) as client:
     client.connect(f"tcp://{HOST}:{PORT}")
-    client.recv(timeout=TIMEOUT)            # one round to get connected, not counted
+    client.recv(timeout=TIMEOUT)  # one round to get connected, not counted
     client.send(b"ready")
 
     started = time.perf_counter()
@@ -241,8 +249,9 @@ report("PAIR", messages=2 * MEASURED_ROUNDS, seconds=elapsed)
 # %% [markdown]
 # ## Exercises
 #
-# **1. Guess my number.** The server thinks of a number from 1 to 100. The client guesses; the server answers "higher", "lower" or "yes".
-# Let the client find it in at most seven guesses.
+# **1. Guess my number.** The server thinks of a number from 1 to 100. The client guesses; the server answers "higher", "lower"
+# or "yes". Let the client find it in at most seven guesses.
+
 
 # %% tags=["solution"]
 def number_server(secret):
@@ -260,7 +269,7 @@ with context.socket(zmq.PAIR) as client:
     client.connect(f"tcp://{HOST}:{PORT}")
     low, high, reply = 1, 100, ""
     while reply != "yes":
-        guess = (low + high) // 2           # the middle halves what is left each time
+        guess = (low + high) // 2  # the middle halves what is left each time
         client.send_string(str(guess))
         reply = client.recv_string(timeout=TIMEOUT)
         low = guess + 1 if reply == "higher" else low
@@ -289,7 +298,9 @@ assert at_one == [0, -1, -2, -3, -4]
 assert at_other == [0, 1, 2, 3, 4]
 
 # %% [markdown]
-# **3. Between threads.** Run the greeting over `inproc://greeting` instead of tcp, and measure it again. How much of the time above was the network?
+# **3. Between threads.** Run the greeting over `inproc://greeting` instead of tcp, and measure it again. How much of the time
+# above was the network?
+
 
 # %% tags=["solution"]
 def echo_inside(rounds):
@@ -309,15 +320,17 @@ with context.socket(zmq.PAIR) as socket:
     inside = time.perf_counter() - started
     echo.result(timeout=TIMEOUT)
 
-print(f"inproc {inside / MEASURED_ROUNDS * 1e6:.0f}, tcp {elapsed / MEASURED_ROUNDS * 1e6:.0f} microseconds there and back")
+for name, seconds in (("inproc", inside), ("tcp", elapsed)):
+    print(f"{name}: {seconds / MEASURED_ROUNDS * 1e6:.0f} microseconds there and back")
 
 # %% [markdown]
-# **4. Two boards.** Open `roles/pair_server` on one machine and `roles/pair_client` on another, set `HOST`, and run them. Start the client first, then
-# try it the other way round. What does each one do while the other is missing?
+# **4. Two boards.** Open `roles/pair_server` on one machine and `roles/pair_client` on another, set `HOST`, and run them. Start
+# the client first, then try it the other way round. What does each one do while the other is missing?
 
 # %% [markdown] tags=["solution"]
 # Both orders work. The client connects to a door that does not exist yet and keeps trying; its `recv` waits up to `TIMEOUT`
-# seconds. The server has no queue before a client comes, so its `send` waits, up to `TIMEOUT` seconds too. After that each of them ends with `zmq.Again`.
+# seconds. The server has no queue before a client comes, so its `send` waits, up to `TIMEOUT` seconds too. After that each of
+# them ends with `zmq.Again`.
 
 # %%
 background.shutdown()

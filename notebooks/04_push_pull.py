@@ -13,7 +13,8 @@
 # %% [markdown]
 # # 4. Push and pull: sharing the work
 #
-# **You will** send 20,000 numbers to several consumers, which pass on the even ones under their own id, to a collector that counts who did how much.
+# **You will** send 20,000 numbers to several consumers, which pass on the even ones under their own id, to a collector that
+# counts who did how much.
 #
 # **You will learn**
 # - how PUSH deals out messages, and what that means for who gets what;
@@ -28,9 +29,10 @@
 # ![A producer pushes to two consumers in turn, and both push their results to one collector](images/pushpull.svg)
 
 # %% [markdown]
-# A PUSH socket gives each message to **one** of the PULL sockets connected to it, in turn. A PULL socket takes in messages from all PUSH sockets connected to it. Put
-# two such steps in a row and you have a pipeline: one who hands out jobs, many who work, one who collects. It has two doors that everyone must know, the
-# producer's and the collector's, so these two bind; consumers connect, and may be as many as you like.
+# A PUSH socket gives each message to **one** of the PULL sockets connected to it, in turn. A PULL socket takes in messages from
+# all PUSH sockets connected to it. Put two such steps in a row and you have a pipeline: one who hands out jobs, many who work,
+# one who collects. It has two doors that everyone must know, the producer's and the collector's, so these two bind; consumers
+# connect, and may be as many as you like.
 
 # %%
 import time
@@ -81,14 +83,15 @@ def consumer(my_id):
             try:
                 number = jobs.recv_json(timeout=1)["num"]
             except zmq.Again:
-                return seen             # nothing for a second: it seems that the work is over
+                return seen  # nothing for a second: it seems that the work is over
             seen += 1
             if number % 2 == 0:
                 results.send_json({"consumer": my_id, "num": number})
 
 
 # %% [markdown]
-# The collector counts results for each consumer, and adds up the numbers as a check. It is the one of the three that we watch, so it runs here and the others in the background.
+# The collector counts results for each consumer, and adds up the numbers as a check. It is the one of the three that we watch,
+# so it runs here and the others in the background.
 
 # %%
 with context.socket(zmq.PULL) as results:
@@ -97,7 +100,7 @@ with context.socket(zmq.PULL) as results:
     producing = background.submit(producer, COUNT, CONSUMERS)
 
     tally, total = Counter(), 0
-    for _ in range(COUNT // 2):         # half of the numbers are even
+    for _ in range(COUNT // 2):  # half of the numbers are even
         result = results.recv_json(timeout=TIMEOUT)
         tally[result["consumer"]] += 1
         total += result["num"]
@@ -109,12 +112,13 @@ print("results from each consumer:", dict(tally))
 
 assert sum(seen) == COUNT
 assert sum(tally.values()) == COUNT // 2
-assert total == sum(range(0, COUNT, 2))     # each even number arrived, and none of them twice
+assert total == sum(range(0, COUNT, 2))  # each even number arrived, and none of them twice
 
 # %% [markdown]
 # ## Who gets what?
 #
-# Look at the two lines above. Both consumers have seen about as many numbers as the other, yet the results may come mostly from one of them. To see why, do it slowly with ten numbers.
+# Look at the two lines above. Both consumers have seen about as many numbers as the other, yet the results may come mostly from
+# one of them. To see why, do it slowly with ten numbers.
 
 # %%
 with context.socket(zmq.PUSH) as jobs, context.socket(zmq.PULL) as left, context.socket(zmq.PULL) as right:
@@ -130,17 +134,20 @@ print(hands)
 assert hands == [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]]
 
 # %% [markdown]
-# PUSH deals like a card player: one for you, one for you, one for you. With two consumers one gets all the even numbers and the other all the odd ones! The *messages* are shared equally, the *work* is not. (With
-# 20,000 numbers it gets mixed: as soon as the queue of one consumer is full, the player skips it for a turn.)
+# PUSH deals like a card player: one for you, one for you, one for you. With two consumers one gets all the even numbers and the
+# other all the odd ones! The *messages* are shared equally, the *work* is not. (With 20,000 numbers it gets mixed: as soon as
+# the queue of one consumer is full, the player skips it for a turn.)
 #
 # Each message is dealt at the moment it is sent, into the queue of one consumer. Three things follow from that.
 #
 # **1. Nobody there: `send` waits.** Nothing is lost.
 #
-# **2. Only the first one there: it gets everything.** A second consumer that comes a moment later stands by with empty hands. So a
-# producer that starts right away has one busy consumer and a lot of idle ones. `wait_for_peers` (or `workers=`, below) is the cure.
+# **2. Only the first one there: it gets everything.** A second consumer that comes a moment later stands by with empty hands.
+# So a producer that starts right away has one busy consumer and a lot of idle ones. `wait_for_peers` (or `workers=`, below) is
+# the cure.
 #
-# **3. A consumer dies: its queue dies with it.** PUSH/PULL makes sure that a message goes to *one* consumer. It does not make sure that the consumer finishes it.
+# **3. A consumer dies: its queue dies with it.** PUSH/PULL makes sure that a message goes to *one* consumer. It does not make
+# sure that the consumer finishes it.
 
 # %%
 with context.socket(zmq.PUSH) as jobs, context.socket(zmq.PULL) as late:
@@ -174,8 +181,9 @@ assert done == list(range(10))
 # %% [markdown]
 # ## What ends a consumer?
 #
-# A consumer's life is often written as `while True: recv()`, and so it waits forever after the last job. The consumers above give up after a second of silence. That is a
-# guess: if the producer has to think for two seconds, they leave too early, and after the last job all of them waste a second. Other ways:
+# A consumer's life is often written as `while True: recv()`, and so it waits forever after the last job. The consumers above
+# give up after a second of silence. That is a guess: if the producer has to think for two seconds, they leave too early, and
+# after the last job all of them waste a second. Other ways:
 #
 # | How | What is wrong with it |
 # |---|---|
@@ -188,10 +196,12 @@ assert done == list(range(10))
 #
 # ## The same with `brokerless.pipeline`
 #
-# - `Producer.send_all(jobs, workers=2)` waits until two workers are connected, sends all jobs, waits until they are delivered, and closes. That is the end of the stream.
-# - `Worker.start(function)` calls the function for each job in the background. What it returns is passed on; `None` is not. When the producers are gone and the
-#   queue is empty, the worker passes on its last result and closes.
+# - `Producer.send_all(jobs, workers=2)` waits until two workers are connected, sends all jobs, waits until they have left, and
+#   closes. That is the end of the stream. It keeps the queues short, so that a worker that comes late still finds work.
+# - `Worker.start(function)` calls the function for each job in the background. What it returns is passed on; `None` is not.
+#   When the producers are gone and the queue is empty, the worker passes on its last result and closes.
 # - `Collector.tally("consumer")` counts how often each value of `"consumer"` occurs, and ends when all workers have closed.
+
 
 # %%
 def keep_even(consumer, job):
@@ -206,7 +216,7 @@ with pipeline.Collector(f"tcp://*:{RESULT_PORT}", context=context) as collector:
     workers = []
     for _ in range(CONSUMERS):
         worker = pipeline.Worker(WORK, RESULTS, context=context)
-        workers.append(worker.start(partial(keep_even, worker.id)))     # the function knows whose results these are
+        workers.append(worker.start(partial(keep_even, worker.id)))  # the function knows whose results these are
 
     with pipeline.Producer(f"tcp://*:{WORK_PORT}", context=context) as jobs:
         started = time.perf_counter()
@@ -226,9 +236,10 @@ assert sum(worker.stats.received for worker in workers) == COUNT
 assert all(worker.stats.sent == tally.get(worker.id, 0) for worker in workers)
 
 # %% [markdown]
-# Why does `send_all` run in the background here? Because this notebook is the collector as well. If it sent all jobs first and collected afterwards, the
-# collector's queue would fill up, then the workers would have to wait, then their queues would fill up, and in the end `send_all` would wait for a collector that has not started.
-# In three notebooks, or on three boards, each one simply runs its own line.
+# Why does `send_all` run in the background here? Because this notebook is the collector as well. If it sent all jobs first and
+# collected afterwards, the collector's queue would fill up, then the workers would have to wait, then their queues would fill
+# up, and in the end `send_all` would wait for a collector that has not started. In three notebooks, or on three boards, each
+# one simply runs its own line.
 
 # %%
 report("PUSH/PULL", messages=sent + sum(tally.values()), seconds=elapsed)
@@ -236,8 +247,9 @@ report("PUSH/PULL", messages=sent + sum(tally.values()), seconds=elapsed)
 # %% [markdown]
 # ## Mixed company
 #
-# On the wire there is nothing but PUSH, PULL and JSON. So any role may be played by a plain socket, by pyzmq, or by a program in another language. Here the consumers are the ones from the beginning,
-# with plain sockets; the producer and the collector are the new ones. And the results are not counted but looked at, one by one: a collector can be iterated.
+# On the wire there is nothing but PUSH, PULL and JSON. So any role may be played by a plain socket, by pyzmq, or by a program
+# in another language. Here the consumers are the ones from the beginning, with plain sockets; the producer and the collector
+# are the new ones. And the results are not counted but looked at, one by one: a collector can be iterated.
 
 # %%
 with pipeline.Collector(f"tcp://*:{RESULT_PORT}", context=context) as collector:
@@ -253,7 +265,9 @@ print(len(evens), "results, all even")
 # %% [markdown]
 # ## When a job fails
 #
-# If your function raises an error, the worker stops, and `join` raises that error here. Nothing fails in silence in some thread.
+# If your function raises an error, the worker stops, and `join` raises that error here. Nothing fails in silence in some
+# thread.
+
 
 # %%
 def careless(job):
@@ -298,6 +312,7 @@ assert [sum(number % 2 == 0 for number in hand) for hand in hands] == [5, 5, 5]
 # %% [markdown]
 # **2. Primes.** Let three workers find the primes below 2,000. How many are there, and what is the largest?
 
+
 # %% tags=["solution"]
 def keep_prime(job):
     number = job["num"]
@@ -318,8 +333,10 @@ assert len(primes) == 303
 assert max(primes) == 1999
 
 # %% [markdown]
-# **3. Quick and slow.** Two consumers; one is ten times slower than the other. Give 60 jobs to them, first with the usual queues, then with queues of one message (`sndhwm` of the producer and `rcvhwm` of the
-# consumers set to 1 before they bind or connect). Who does how much? (Make the jobs large, or tcp's own buffers will hold them all.)
+# **3. Quick and slow.** Two consumers; one is ten times slower than the other. Give 60 jobs to them, first with the usual
+# queues, then with queues of one message (`sndhwm` of the producer and `rcvhwm` of the consumers set to 1 before they bind or
+# connect). Who does how much? (Make the jobs large, or tcp's own buffers will hold them all.)
+
 
 # %% tags=["solution"]
 def timed_consumer(seconds, limit):
@@ -331,7 +348,7 @@ def timed_consumer(seconds, limit):
             if not jobs.poll(timeout=500):
                 return seen
             jobs.recv()
-            time.sleep(seconds)                     # this stands for work
+            time.sleep(seconds)  # this stands for work
     return 61
 
 

@@ -222,7 +222,7 @@ async def consume(actx, count):
     with actx.socket(zmq.PULL) as socket:
         socket.bind(JOB)
         for _ in range(count):
-            job = await asyncio.wait_for(socket.recv_json(), TIMEOUT)
+            job = await socket.recv_json(timeout=TIMEOUT)
             total += job["num"]
     return total
 
@@ -231,7 +231,7 @@ async def answer(actx, count):
     with actx.socket(zmq.REP) as socket:
         socket.bind(CONTROL)
         for _ in range(count):
-            question = await asyncio.wait_for(socket.recv_string(), TIMEOUT)
+            question = await socket.recv_string(timeout=TIMEOUT)
             await socket.send_string(question.upper())
 
 
@@ -241,7 +241,7 @@ async def ask(actx, *words):
         socket.connect(CONTROL)
         for word in words:
             await socket.send_string(word)
-            answers.append(await asyncio.wait_for(socket.recv_string(), TIMEOUT))
+            answers.append(await socket.recv_string(timeout=TIMEOUT))
     return answers
 
 
@@ -273,7 +273,8 @@ await asyncio.wait_for(server, TIMEOUT)            # after its third answer it i
 # %% [markdown]
 # ## Giving up, and blocking by mistake
 #
-# `asyncio.wait_for` gives up after a while. The `recv` that was given up takes nothing with it: the next message goes to the next `recv`.
+# `recv(timeout=...)` gives up with `zmq.Again`, as always, and asyncio's own `wait_for` can give up anything that is awaited. The `recv` that was
+# given up takes nothing with it: the next message goes to the next `recv`.
 #
 # The mistake to avoid is a call *without* `await` that waits. It stops the whole loop, with all the tasks in it. A little clock shows the difference:
 # it ticks every hundredth of a second, if it is let.
@@ -304,7 +305,7 @@ with actx.socket(zmq.PULL) as patient, context.socket(zmq.PULL) as blocking:
     ticks_while_blocking = ticks
 
     producing = background.submit(job_producer, 1)
-    later = await asyncio.wait_for(patient.recv_json(), TIMEOUT)
+    later = await patient.recv_json(timeout=TIMEOUT)
 ticking.cancel()
 
 print(f"{ticks_while_awaiting} ticks while awaiting, {ticks_while_blocking} while blocking; then came {later}")

@@ -30,7 +30,7 @@
 # Somebody who wants to reach you uses the address of the road between you. A board with a cable, a wireless network and a VPN has one address on each
 # of these roads, and one more that leads from itself to itself.
 #
-# ![A board that binds to every address; a notebook on the same board, a laptop, another board and a server far away each use another one](images/machines.svg)
+# ![A board that binds to every address; a notebook, a laptop, another board and a server far away each use another one](images/machines.svg)
 #
 # | The other side is | Use this address of the machine that binds | Looks like | How to find it |
 # |---|---|---|---|

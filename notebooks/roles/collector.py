@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # Push and pull: the collector
+# # Role: collector
 #
-# Counts how many results each consumer has sent, until there are as many as there are even numbers below `COUNT`. Run it at the same time as [consumer](consumer.ipynb), once or several times,
-# and [producer](producer.ipynb). Lesson: [4. Push and pull](../04_push_pull.ipynb).
+# A PULL collector as in [lesson 4](../04_push_pull.ipynb). It **binds** and counts how many results each consumer has sent,
+# until there are as many as there are even numbers below `COUNT`.
+#
+# It needs [consumer](consumer.ipynb), once or several times, and [producer](producer.ipynb).
 #
 # ![A producer pushes to two consumers in turn, and both push their results to one collector](../images/pushpull.svg)
 
@@ -33,6 +35,6 @@ with zmq.Context() as context, pipeline.Collector(f"tcp://*:{RESULT_PORT}", cont
     tally = collector.tally("consumer", expected, timeout=TIMEOUT)
 
 # %%
-for consumer, results in sorted(tally.items()):
+for consumer, results in tally.items():
     print(f"consumer {consumer}: {results} results")
 assert sum(tally.values()) == expected

@@ -11,41 +11,40 @@
 # ---
 
 # %% [markdown]
-# # Push and pull: a consumer
+# # Role: consumer
 #
-# Takes numbers from the producer and passes the even ones on to the collector, under its own id. It ends when the producer has ended and no number is left. Run it once or
-# several times, at the same time as [collector](collector.ipynb) and [producer](producer.ipynb). On several boards, set the two hosts. Lesson:
-# [4. Push and pull](../04_push_pull.ipynb).
+# A consumer as in [lesson 4](../04_push_pull.ipynb). It **connects** to the producer and to the collector, takes numbers from
+# the one and passes the even ones on to the other, under its own id. Start as many as you like.
+#
+# It needs [producer](producer.ipynb) and [collector](collector.ipynb). It ends when the producer has ended and no number is
+# left.
 #
 # ![A producer pushes to two consumers in turn, and both push their results to one collector](../images/pushpull.svg)
 
 # %% tags=["parameters"]
-PRODUCER_HOST = "127.0.0.1"
+PRODUCER_HOST = "127.0.0.1"  # the machine on which the producer runs
 WORK_PORT = 5557
-COLLECTOR_HOST = "127.0.0.1"
+COLLECTOR_HOST = "127.0.0.1"  # the machine on which the collector runs
 RESULT_PORT = 5558
-TIMEOUT = 120  # seconds for everything, the wait for the producer included
+TIMEOUT = 60  # seconds to wait for the collector, and for each number
 
 # %%
 import brokerless as zmq
 from brokerless import pipeline
 
+source = f"tcp://{PRODUCER_HOST}:{WORK_PORT}"
+sink = f"tcp://{COLLECTOR_HOST}:{RESULT_PORT}"
 with zmq.Context() as context:
-    worker = pipeline.Worker(
-        f"tcp://{PRODUCER_HOST}:{WORK_PORT}", f"tcp://{COLLECTOR_HOST}:{RESULT_PORT}", context=context
-    )
-    print("I am consumer", worker.id)
+    context.linger = 1000 * TIMEOUT  # milliseconds: for the last results, if the collector has gone
+    with pipeline.Worker(source, sink, context=context) as worker:
+        print("I am consumer", worker.id)
 
-    def keep_even(job):
-        if job["num"] % 2 == 0:
-            return {"consumer": worker.id, "num": job["num"]}
-        return None
+        def keep_even(job):
+            if job["num"] % 2 == 0:
+                return {"consumer": worker.id, "num": job["num"]}
+            return None
 
-    worker.start(keep_even)
-    try:
-        done = worker.join(timeout=TIMEOUT)
-    finally:
-        worker.stop()  # if the time was over, or if you pressed stop
+        done = worker.run(keep_even, timeout=TIMEOUT)
 
 # %%
 assert done.received > 0

@@ -11,15 +11,18 @@
 # ---
 
 # %% [markdown]
-# # PAIR: the client
+# # Role: client of a PAIR
 #
-# Listens to a greeting and answers it, `ROUNDS` times. Run it at the same time as [pair_server](pair_server.ipynb). On two boards, set `HOST` to the address of the server's board. Lesson:
-# [1. PAIR](../01_pair.ipynb).
+# A PAIR socket as in [lesson 1](../01_pair.ipynb). It **connects** to the server, listens to a greeting and answers it,
+# `ROUNDS` times.
+#
+# It needs [pair_server](pair_server.ipynb), in another kernel or on another board; it does not matter which of the two starts
+# first.
 #
 # ![A server that binds and a client that connects, with messages in both directions](../images/pair.svg)
 
 # %% tags=["parameters"]
-HOST = "127.0.0.1"
+HOST = "127.0.0.1"  # the machine on which the other side runs
 PORT = 5556
 ROUNDS = 10
 TIMEOUT = 60  # seconds to wait for the server

@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # PAIR: the server
+# # Role: server of a PAIR
 #
-# Greets one client and listens to its answer, `ROUNDS` times. Run this notebook and [pair_client](pair_client.ipynb) at the same time, in two kernels or on two boards; it does not matter
-# which one starts first. The server binds, so its machine is the one whose address the client needs. Lesson: [1. PAIR](../01_pair.ipynb).
+# A PAIR socket as in [lesson 1](../01_pair.ipynb). It **binds**, greets one client and listens to its answer, `ROUNDS` times.
+#
+# It needs [pair_client](pair_client.ipynb), in another kernel or on another board; it does not matter which of the two starts
+# first.
 #
 # ![A server that binds and a client that connects, with messages in both directions](../images/pair.svg)
 

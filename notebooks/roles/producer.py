@@ -11,10 +11,12 @@
 # ---
 
 # %% [markdown]
-# # Push and pull: the producer
+# # Role: producer
 #
-# Hands out the numbers 0 to `COUNT` - 1, as soon as `WORKERS` consumers are there, and then ends the stream. Run it at the same time as [consumer](consumer.ipynb), once or several times, and
-# [collector](collector.ipynb). Lesson: [4. Push and pull](../04_push_pull.ipynb).
+# A PUSH producer as in [lesson 4](../04_push_pull.ipynb). It **binds**, waits for `WORKERS` consumers, hands out the numbers 0
+# to `COUNT` - 1, and ends the stream.
+#
+# It needs [consumer](consumer.ipynb), once or several times, and [collector](collector.ipynb).
 #
 # ![A producer pushes to two consumers in turn, and both push their results to one collector](../images/pushpull.svg)
 
@@ -28,9 +30,12 @@ TIMEOUT = 60  # seconds to wait for the consumers
 import brokerless as zmq
 from brokerless import pipeline
 
-with zmq.Context() as context, pipeline.Producer(f"tcp://*:{WORK_PORT}", context=context) as producer:
-    print(f"waiting for {WORKERS} consumer(s) at port {WORK_PORT}")
-    sent = producer.send_all(({"num": number} for number in range(COUNT)), workers=WORKERS, timeout=TIMEOUT)
+with zmq.Context() as context:
+    context.linger = 1000 * TIMEOUT  # milliseconds: for the last numbers, if the consumers have gone
+    with pipeline.Producer(f"tcp://*:{WORK_PORT}", context=context) as producer:
+        print(f"waiting for {WORKERS} consumer(s) at port {WORK_PORT}")
+        numbers = ({"num": number} for number in range(COUNT))
+        sent = producer.send_all(numbers, workers=WORKERS, timeout=TIMEOUT)
 
 # %%
 assert sent == COUNT

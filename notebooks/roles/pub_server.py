@@ -11,11 +11,14 @@
 # ---
 
 # %% [markdown]
-# # Publish and subscribe: the weather station
+# # Role: weather station
 #
-# Publishes temperatures for six postal codes, `ROUNDS` times, as soon as `SUBSCRIBERS` subscriptions are there. Run it at the same time as
-# [sub_client](sub_client.ipynb), once or several times. For two stations run this notebook twice, with a different `PORT` in the second. Lesson:
-# [3. Publish and subscribe](../03_publish_subscribe.ipynb).
+# A PUB publisher as in [lesson 3](../03_publish_subscribe.ipynb). It **binds**, waits for `SUBSCRIBERS` subscriptions, and
+# publishes temperatures for six postal codes, `ROUNDS` times. For two stations on one machine run it twice, with another `PORT`
+# in the second.
+#
+# It needs [sub_client](sub_client.ipynb), once or several times. It ends after `ROUNDS` rounds, or when nobody listens any
+# more.
 #
 # ![A publisher that binds; two subscribers connect and each gets the topics it asked for](../images/pubsub.svg)
 

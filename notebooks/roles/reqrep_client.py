@@ -11,15 +11,17 @@
 # ---
 
 # %% [markdown]
-# # Request and reply: the client
+# # Role: client that asks
 #
-# Sends `REQUESTS` requests and waits for the reply to each. Run it at the same time as [reqrep_server](reqrep_server.ipynb). With a second server, set `SECOND_PORT`: then the requests
-# go to one and the other in turn. On several boards, set `HOST` to the address of the server's board. Lesson: [2. Request and reply](../02_request_reply.ipynb).
+# A REQ client as in [lesson 2](../02_request_reply.ipynb). It **connects** to the server, sends `REQUESTS` requests and waits
+# for the reply to each. With a second server, set `SECOND_PORT`: then the requests go to one and the other in turn.
+#
+# It needs [reqrep_server](reqrep_server.ipynb), once or twice.
 #
 # ![A client connected to two servers: requests go to one and the other in turn, each reply comes back](../images/reqrep.svg)
 
 # %% tags=["parameters"]
-HOST = "127.0.0.1"
+HOST = "127.0.0.1"  # the machine on which the other side runs
 PORT = 5556
 SECOND_PORT = None  # a number, if there is a second server
 REQUESTS = 10

@@ -11,11 +11,12 @@
 # ---
 
 # %% [markdown]
-# # Request and reply: the server
+# # Role: server that replies
 #
-# Replies to `REQUESTS` requests, from one client or from many. Run it at the same time as [reqrep_client](reqrep_client.ipynb). For two servers, run this
-# notebook twice, with a different `PORT` in the second (two on one machine cannot have the same one). Lesson:
-# [2. Request and reply](../02_request_reply.ipynb).
+# A REP server as in [lesson 2](../02_request_reply.ipynb). It **binds** and replies to `REQUESTS` requests, from one client or
+# from many. For two servers on one machine run it twice, with another `PORT` in the second.
+#
+# It needs [reqrep_client](reqrep_client.ipynb). It ends after `REQUESTS` requests, or when nobody asks any more.
 #
 # ![A client connected to two servers: requests go to one and the other in turn, each reply comes back](../images/reqrep.svg)
 

@@ -11,16 +11,18 @@
 # ---
 
 # %% [markdown]
-# # Publish and subscribe: the subscriber
+# # Role: subscriber to a weather station
 #
-# Listens for `UPDATES` updates of one place and prints their average. Run it at the same time as [pub_server](pub_server.ipynb). With a second station, set `SECOND_PORT`:
-# then the updates of both are counted. On several boards, set `HOST` to the address of the station's board. Lesson:
-# [3. Publish and subscribe](../03_publish_subscribe.ipynb).
+# A SUB subscriber as in [lesson 3](../03_publish_subscribe.ipynb). It **connects** to the station, listens for `UPDATES`
+# updates of one place and prints their average. With a second station, set `SECOND_PORT`: then the updates of both are taken as
+# they come.
+#
+# It needs [pub_server](pub_server.ipynb), once or twice.
 #
 # ![A publisher that binds; two subscribers connect and each gets the topics it asked for](../images/pubsub.svg)
 
 # %% tags=["parameters"]
-HOST = "127.0.0.1"
+HOST = "127.0.0.1"  # the machine on which the other side runs
 PORT = 5556
 SECOND_PORT = None  # a number, if there is a second station
 TOPIC = "10001"
