@@ -28,7 +28,7 @@ impl Socket {
 
     /// Sets an option from bytes.
     pub fn set_bytes(&self, option: i32, value: &[u8]) -> Result<()> {
-        self.once(ANY, |state| state.raw()?.set(option, value))
+        self.once(ANY, |state| state.set_bytes(option, value))
     }
 
     /// An option of type int.

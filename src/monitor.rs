@@ -234,6 +234,8 @@ impl Watch {
 
     /// Forgets the peers of an endpoint that this side gave up: libzmq reports no end for them.
     pub(crate) fn forget(&self, endpoint: &str, bound: bool) {
+        // What was told of them before comes first.
+        self.drain();
         self.table.lock().peers.retain(|(local, remote), _| {
             let side = if bound { local } else { remote };
             side != endpoint

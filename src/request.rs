@@ -48,12 +48,13 @@ impl Socket {
         }
         let tries = u64::from(retries) + 1;
         let each = timeout.unwrap_or_default().as_secs_f64();
+        let silence = match tries {
+            1 => format!("no reply within {each} s"),
+            _ => format!("no reply to {tries} tries of {each} s each"),
+        };
         Err(Error::explained(
             errno::EAGAIN,
-            format!(
-                "{}: no reply to {tries} tries of {each} s each; is a server there, and does it reply in time?",
-                describe(self)
-            ),
+            format!("{}: {silence}; is a server there, and does it reply in time?", describe(self)),
         ))
     }
 }

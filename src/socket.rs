@@ -18,7 +18,7 @@ use crate::ffi::{fork_generation, RawSocket};
 use crate::listener::is_readable;
 use crate::message::Message;
 use crate::monitor::Watch;
-use crate::subscriptions::Subscriptions;
+use crate::subscriptions::{Subscribed, Subscriptions};
 use crate::wait::{wait, Deadline, Interrupt, Source, Waker};
 
 /// What a waiter waits for.
@@ -91,6 +91,7 @@ pub(crate) struct State {
     pub(crate) mid_message: bool,
     pub(crate) watch: Option<Arc<Watch>>,
     pub(crate) subscriptions: Option<Subscriptions>,
+    pub(crate) subscribed: Subscribed,
     /// Frames that were taken and given back: the next to be received.
     pub(crate) returned: VecDeque<Message>,
 }
@@ -133,6 +134,7 @@ impl Socket {
             mid_message: false,
             watch: None,
             subscriptions,
+            subscribed: Subscribed::default(),
             returned: VecDeque::new(),
         };
         let fd = state.get_i32(zmq_sys::ZMQ_FD as i32)?;

@@ -4,13 +4,16 @@
 //! is an XPUB underneath, whose subscription messages end up in this table. To its peers, and in every call, it is a PUB:
 //! subscribers accept both alike (RFC 29).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{errno, Error, Result};
 use crate::ffi::RawSocket;
 use crate::message::Message;
 use crate::socket::{Socket, State, ANY};
 use crate::wait::{Deadline, Interrupt};
+
+const SUBSCRIBE: i32 = zmq_sys::ZMQ_SUBSCRIBE as i32;
+const UNSUBSCRIBE: i32 = zmq_sys::ZMQ_UNSUBSCRIBE as i32;
 
 /// After how many sends the table is brought up to date, so that libzmq's queue of subscriptions stays short.
 const EVERY: u64 = 256;
@@ -51,7 +54,50 @@ impl Subscriptions {
     }
 }
 
+/// What a SUB has subscribed to, and how often.
+///
+/// libzmq's SUB tells its publishers of every subscription, also of one to the same topic again, but only of the end of
+/// the last. So that they do not count a subscriber that is gone, libzmq hears of the first one only.
+#[derive(Debug, Default)]
+pub(crate) struct Subscribed(HashMap<Vec<u8>, usize>);
+
+impl Subscribed {
+    fn subscribe(&mut self, raw: &RawSocket, topic: &[u8]) -> Result<()> {
+        if let Some(count) = self.0.get_mut(topic) {
+            *count += 1;
+            return Ok(());
+        }
+        raw.set(SUBSCRIBE, topic)?;
+        self.0.insert(topic.to_vec(), 1);
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, raw: &RawSocket, topic: &[u8]) -> Result<()> {
+        match self.0.get_mut(topic) {
+            Some(count) if *count > 1 => {
+                *count -= 1;
+                Ok(())
+            }
+            _ => {
+                raw.set(UNSUBSCRIBE, topic)?;
+                self.0.remove(topic);
+                Ok(())
+            }
+        }
+    }
+}
+
 impl State {
+    /// Sets an option from bytes; the subscriptions of a SUB are counted here.
+    pub(crate) fn set_bytes(&mut self, option: i32, value: &[u8]) -> Result<()> {
+        let raw = self.raw.as_ref().ok_or_else(Error::closed)?;
+        match (option, self.kind == zmq_sys::ZMQ_SUB as i32) {
+            (SUBSCRIBE, true) => self.subscribed.subscribe(raw, value),
+            (UNSUBSCRIBE, true) => self.subscribed.unsubscribe(raw, value),
+            _ => raw.set(option, value),
+        }
+    }
+
     /// Keeps libzmq's queue of subscriptions short; called by every send.
     pub(crate) fn notice_subscriptions(&mut self) {
         if self.subscriptions.is_some() && self.stats.messages_sent % EVERY == 0 {
@@ -108,6 +154,9 @@ impl Socket {
             }
         });
         done.map_err(|error| {
+            if !error.is_again() {
+                return error;
+            }
             error.or_explain(|| {
                 let which = topic.map_or("".into(), |topic| {
                     format!(" to {:?}", String::from_utf8_lossy(topic))

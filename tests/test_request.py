@@ -30,7 +30,7 @@ def test_a_request_to_a_dead_server(make_socket, endpoint):
     with pytest.raises(zmq.Again, match=r"no reply to 3 tries of 0.01 s each; is a server there") as caught:
         req.request(b"hello", timeout=0.01, retries=2)
     assert caught.value.errno == errno.EAGAIN
-    with pytest.raises(zmq.Again, match=r"no reply to 1 tr"):
+    with pytest.raises(zmq.Again, match=r"no reply within 0.01 s; is a server there"):
         req.request(b"hello", timeout=0.01)
 
 
