@@ -21,6 +21,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import tools  # noqa: F401  sets what Jupyter reads when it is imported, for every test and subprocess
+from tools.interrupting import wait_until_asleep
 
 # Long enough for a loaded board, shorter than a test's own limit, so that the message says what was waited for.
 PATIENCE = 20.0
@@ -209,6 +210,27 @@ def in_thread() -> Iterator[Callable[..., Future[Any]]]:
             pytest.fail(f"{thread.name} still runs {PATIENCE:.0f} s after the test")
         if not future.looked_at:
             future.result(0)
+
+
+@pytest.fixture
+def waiting(in_thread: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+    """Like in_thread, but comes back when the system says that the thread sleeps in the call: waiting(sock.recv)."""
+
+    def start(call: Callable[[], Any]) -> Future[Any]:
+        number = []
+        begun = threading.Event()
+
+        def run() -> Any:
+            number.append(threading.get_native_id())
+            begun.set()
+            return call()
+
+        future = in_thread(run)
+        assert begun.wait(PATIENCE)
+        assert wait_until_asleep(number[0])
+        return future
+
+    return start
 
 
 class _WatchedFuture(Future):

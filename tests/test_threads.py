@@ -12,30 +12,8 @@ import threading
 import pytest
 
 import brokerless as zmq
-from tools.interrupting import wait_until_asleep
 
 SENDERS, RECEIVERS = 4, 2
-
-
-@pytest.fixture
-def waiting(in_thread):
-    """Run a call in a thread, and return its future once the system says that the thread sleeps."""
-
-    def start(call):
-        number = []
-        begun = threading.Event()
-
-        def run():
-            number.append(threading.get_native_id())
-            begun.set()
-            return call()
-
-        future = in_thread(run)
-        assert begun.wait(20)
-        assert wait_until_asleep(number[0])
-        return future
-
-    return start
 
 
 def frames_of(sender, number):
