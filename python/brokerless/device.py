@@ -6,13 +6,14 @@ busy. `device`, `proxy` and `proxy_steerable` are pyzmq's way, on the same engin
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar, List, Optional, Sequence, TypeVar, Union
 
 from . import _core
-from .constants import DeviceType, Errno, SocketType
+from .constants import DeviceType, Errno, SocketOption, SocketType
 from .context import Context
 from .error import ZMQError
-from .socket import Socket
+from .socket import LAST_WORDS, Socket
 
 #: One endpoint or several; "@" before one binds (as without it), ">" connects.
 Endpoints = Union[str, Sequence[str]]
@@ -51,16 +52,19 @@ class _Device:
         ------
         ZMQError
             If an endpoint cannot be bound or connected to. Nothing is left open then.
+        TypeError, ValueError
+            If an endpoint is no str, or a list of endpoints has none.
         """
+        self._sockets: List[Socket] = []
         self._device: Optional[_core.Device] = None
         self._context = context if context is not None else Context.instance()
-        self._sockets: List[Socket] = []
         try:
             #: The socket that clients, publishers or producers meet. Set its options before start().
             self.frontend: Socket = self._open(self._frontend_type, frontend)
             #: The socket that servers, subscribers or workers meet. Set its options before start().
             self.backend: Socket = self._open(self._backend_type, backend)
-            self._capture = None if capture is None else self._open(SocketType.PUB, capture)
+            #: The PUB socket that gets the copies, if there is to be one.
+            self.capture: Optional[Socket] = None if capture is None else self._open(SocketType.PUB, capture)
             # Kept: a socket that was closed has none.
             self._frontend_endpoints = self.frontend.endpoints
             self._backend_endpoints = self.backend.endpoints
@@ -69,9 +73,10 @@ class _Device:
             raise
 
     def _open(self, kind: SocketType, endpoints: Endpoints) -> Socket:
+        several = _several(endpoints)
         socket: Socket = self._context.socket(kind)
         self._sockets.append(socket)
-        for endpoint in [endpoints] if isinstance(endpoints, str) else endpoints:
+        for endpoint in several:
             if endpoint.startswith(">"):
                 socket.connect(endpoint[1:])
             else:
@@ -96,7 +101,10 @@ class _Device:
         """
         if self._device is not None:
             raise RuntimeError(f"{self!r} was started before; make a new one")
-        self._device = _core.Device(self.frontend, self.backend, self._capture)
+        for socket in self._sockets:
+            # Raises if it is closed: here, and not in a thread where nobody sees it.
+            socket.get(SocketOption.EVENTS)
+        self._device = _core.Device(self.frontend, self.backend, self.capture)
         return self
 
     def stop(self, timeout: Optional[float] = None) -> None:
@@ -160,6 +168,15 @@ class _Device:
         """Stop the device."""
         self.stop()
 
+    def __del__(self) -> None:
+        forgotten = [socket for socket in self._sockets if not socket.closed]
+        if forgotten:
+            text = f"Unclosed device {self!r}: stop() it, or use it in a `with`"
+            # Here, so that it is one warning and not one for each socket; first, as a warning may be an error.
+            for socket in forgotten:
+                socket._abandon(LAST_WORDS)
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+
     # What can be seen
 
     @property
@@ -202,6 +219,16 @@ class _Device:
         state = "not started" if self._device is None else self._device.phase
         ends = (", ".join(ends) for ends in (self._frontend_endpoints, self._backend_endpoints))
         return f"<zmq.{type(self).__name__} {' | '.join(ends)} ({state})>"
+
+
+def _several(endpoints: Endpoints) -> List[str]:
+    several = [endpoints] if isinstance(endpoints, (str, bytes)) else list(endpoints)
+    for endpoint in several:
+        if not isinstance(endpoint, str):
+            raise TypeError(f"an endpoint is a str such as 'tcp://*:5559', not {endpoint!r}")
+    if not several:
+        raise ValueError("a device needs an endpoint at each side, such as 'tcp://*:5559'")
+    return several
 
 
 class Queue(_Device):
