@@ -159,7 +159,7 @@ impl PySocket {
         let socket = self.core().or_raise(py)?;
         let done = match kind(option) {
             Kind::Int | Kind::Bool | Kind::Fd => socket.set_i32(option, small_int(optval)?),
-            Kind::Int64 | Kind::Uint64 => socket.set_i64(option, large_int(optval)?),
+            kind @ (Kind::Int64 | Kind::Uint64) => socket.set_i64(option, large_int(optval, kind)?),
             Kind::Bytes | Kind::Text | Kind::Key => socket.set_bytes(option, bytes(optval)?),
         };
         done.or_raise(py)
@@ -209,13 +209,15 @@ fn small_int(value: &Bound<'_, PyAny>) -> PyResult<i32> {
     value.extract().map_err(|_| PyOverflowError::new_err(format!("{value} does not fit into the option's 32 bits")))
 }
 
-fn large_int(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+fn large_int(value: &Bound<'_, PyAny>, kind: Kind) -> PyResult<i64> {
     let value = int(value)?;
-    let unsigned = || value.extract::<u64>().map(|bits| i64::from_ne_bytes(bits.to_ne_bytes()));
-    value
-        .extract()
-        .or_else(|_| unsigned())
-        .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit into the option's 64 bits")))
+    let signed = value.extract::<i64>();
+    let fits = match kind {
+        // -1 is every bit, as it is read.
+        Kind::Uint64 => signed.or_else(|_| value.extract::<u64>().map(|bits| i64::from_ne_bytes(bits.to_ne_bytes()))),
+        _ => signed,
+    };
+    fits.map_err(|_| PyOverflowError::new_err(format!("{value} does not fit into the option's 64 bits")))
 }
 
 fn bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
