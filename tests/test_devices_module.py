@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import struct
 
@@ -278,3 +279,26 @@ def test_a_steerable_proxy_in_a_process_ends_when_told(make_socket):
     control.send(b"TERMINATE")
     device.join(10)
     assert device.launcher.exitcode == 0
+
+
+def parameters(function):
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+
+def test_the_names_and_signatures_are_pyzmqs(pyzmq):
+    import zmq.devices as theirs
+
+    assert sorted(devices.__all__) == sorted(theirs.__all__)
+    assert devices.DeviceType is zmq.DeviceType and devices.proxy is zmq.proxy
+    for name in theirs.__all__:
+        their, our = getattr(theirs, name), getattr(devices, name)
+        if not inspect.isclass(their):
+            continue
+        assert parameters(our) == parameters(their), name
+        for attribute in dir(their):
+            if attribute.startswith("_"):
+                continue
+            if inspect.isfunction(getattr(their, attribute)):
+                assert parameters(getattr(our, attribute)) == parameters(getattr(their, attribute)), attribute
+            else:
+                assert hasattr(our, attribute), attribute
