@@ -329,24 +329,22 @@ impl State {
     /// for ever.
     fn attempt<T>(&mut self, want: Events, edge: bool, work: &mut impl FnMut(&mut State) -> Result<T>) -> Result<T> {
         let mut done = work(self);
-        if let Err(error) = &done {
-            if error.is_again() && want != ANY {
-                // A send looks at what the I/O threads have to say only now and then; `events` always does.
-                let now = self.events()?;
-                // What is missing here is news if it is there at the look below, whose edge nobody else will see.
-                self.seen &= now;
-                if now & want != 0 {
-                    done = work(self);
-                }
+        if done.as_ref().is_err_and(Error::is_again) {
+            // A send looks at what the I/O threads have to say only now and then; this always does.
+            let now = self.raw_events()?;
+            // What is missing here is news if it is there at the look below, whose edge nobody else will see.
+            self.seen &= now;
+            if now & want != 0 || (want == ANY && now & POLLIN != 0) {
+                done = work(self);
             }
         }
         if !self.waiters.is_empty() && self.raw.is_some() {
             // A socket whose context ends has no events: its waiters are woken by libzmq itself.
-            let now = self.events().unwrap_or(POLLIN | POLLOUT);
+            let now = self.raw_events().unwrap_or(POLLIN | POLLOUT);
             let news = if edge { now } else { now & !self.seen };
             self.seen = now;
             for waiter in &self.waiters {
-                if waiter.want & news != 0 || (edge && waiter.want == ANY) {
+                if waiter.want & news != 0 || (waiter.want == ANY && (edge || news != 0)) {
                     waiter.waker.wake();
                 }
             }
@@ -366,10 +364,15 @@ impl State {
         self.waiters.push(Waiter { waker: waker.clone(), want });
     }
 
+    /// ZMQ_EVENTS as a user may see it: our PUB is an XPUB, whose subscriptions are nobody's messages.
     pub(crate) fn events(&mut self) -> Result<Events> {
+        let events = self.raw_events()?;
+        Ok(if self.subscriptions.is_some() { events & !POLLIN } else { events })
+    }
+
+    /// ZMQ_EVENTS, with what was given back. Asking for it makes libzmq look at all that its I/O threads have to say.
+    fn raw_events(&self) -> Result<Events> {
         let events = self.get_i32(zmq_sys::ZMQ_EVENTS as i32)?;
-        // Our PUB is an XPUB, whose subscriptions are nobody's messages.
-        let events = if self.subscriptions.is_some() { events & !POLLIN } else { events };
         Ok(if self.returned.is_empty() { events } else { events | POLLIN })
     }
 
