@@ -34,6 +34,8 @@ pub mod presence;
 pub mod python;
 pub mod request;
 pub mod socket;
+#[cfg(test)]
+mod storm;
 pub mod subscriptions;
 pub mod transfer;
 pub mod wait;
