@@ -248,6 +248,27 @@ class _WatchedFuture(Future):
 
 
 @pytest.fixture
+def make_device(ctx: Any, endpoint: Callable[[str], str]) -> Iterator[Callable[..., Any]]:
+    """make_device(zmq.Queue, "ipc"): a started device between two endpoints of its own; stopped after the test."""
+    made = []
+
+    def make(kind: Any, transport: str = "tcp", start: bool = True, **options: Any) -> Any:
+        device = kind(endpoint(transport), endpoint(transport), context=ctx, **options)
+        made.append(device)
+        return device.start() if start else device
+
+    yield make
+    for device in made:
+        device.stop(timeout=0)
+
+
+@pytest.fixture
+def at(in_thread: Callable[..., Any], make_socket: Callable[..., Any]) -> Callable[..., Any]:
+    """at(zmq.REQ, device.frontend_endpoint): a connected socket, which is closed before threads are waited for."""
+    return lambda kind, where, **options: make_socket(kind, connect=where, **options)
+
+
+@pytest.fixture
 def pyzmq() -> Any:
     """The real pyzmq. It must be there: without it, compatibility is not tested but assumed."""
     import zmq

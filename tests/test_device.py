@@ -1,12 +1,10 @@
-"""Queue, Forwarder and Streamer: what they pass on, how they start, pause and end, and that they need no GIL for it."""
+"""Queue, Forwarder and Streamer: what they pass on, how they pause and stop, and that they need no GIL for it."""
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 import time
-import warnings
 
 import pytest
 from conftest import wait_until
@@ -14,27 +12,6 @@ from conftest import wait_until
 import brokerless as zmq
 
 DEVICES = [zmq.Queue, zmq.Forwarder, zmq.Streamer]
-
-
-@pytest.fixture
-def make_device(ctx, endpoint):
-    """make_device(zmq.Queue, "ipc"): a device that is started, between endpoints of its own; stopped after the test."""
-    made = []
-
-    def make(kind, transport="tcp", start=True, **options):
-        device = kind(endpoint(transport), endpoint(transport), context=ctx, **options)
-        made.append(device)
-        return device.start() if start else device
-
-    yield make
-    for device in made:
-        device.stop(timeout=0)
-
-
-@pytest.fixture
-def at(in_thread, make_socket):
-    """at(zmq.REQ, device.frontend_endpoint): a connected socket, which is closed before threads are waited for."""
-    return lambda kind, where, **options: make_socket(kind, connect=where, **options)
 
 
 def serve(rep, name):
@@ -233,26 +210,6 @@ def test_a_stopped_queue_waits_for_the_replies_that_are_due(make_device, at, in_
     assert client.recv(timeout=10) == b"answer"
 
 
-def test_the_ports_are_free_after_a_stop(ctx, make_device, at):
-    first = make_device(zmq.Queue)
-    ends = first.frontend_endpoint, first.backend_endpoint
-    first.stop()
-    first.stop()
-    for _ in range(10):
-        with zmq.Queue(*ends, context=ctx) as device:
-            assert device.running
-            client, server = at(zmq.REQ, ends[0]), at(zmq.REP, ends[1])
-            client.send(b"?")
-            server.recv(timeout=10)
-            server.send(b"!")
-            assert client.recv(timeout=10) == b"!"
-            client.close()
-            server.close()
-        assert not device.running
-        assert device.stats.frontend_messages == 1
-        assert device.frontend_endpoint == ends[0]
-
-
 def test_copies_for_a_capture(make_device, at, endpoint):
     device = make_device(zmq.Queue, capture=endpoint("tcp"))
     watcher = at(zmq.SUB, device.capture.last_endpoint.decode(), subscribe=b"")
@@ -279,127 +236,3 @@ def test_several_endpoints_bound_and_connected(ctx, make_socket, at, endpoint):
         for where in device.frontend_endpoints:
             at(zmq.PUSH, where).send(where.encode())
         assert {worker.recv(timeout=10).decode() for _ in fronts} == set(device.frontend_endpoints)
-
-
-def test_a_started_device_starts_no_second_time(make_device):
-    device = make_device(zmq.Queue)
-    assert "running" in repr(device) and device.frontend_endpoint in repr(device)
-    with pytest.raises(RuntimeError, match="was started before"):
-        device.start()
-    with device:
-        assert device.running
-    assert not device.running and "ended" in repr(device)
-    assert device.join(timeout=0) is True
-    device.pause()
-    device.resume()
-    with pytest.raises(RuntimeError, match="was started before"):
-        device.start()
-
-
-def test_a_device_that_was_not_started(make_device, free_port, ctx):
-    device = make_device(zmq.Queue, start=False)
-    assert not device.running and not device.paused and "not started" in repr(device)
-    assert device.stats == zmq.DeviceStats()
-    for method in (device.join, device.pause, device.resume):
-        with pytest.raises(RuntimeError, match="was not started"):
-            method()
-    device.stop()
-    assert device.frontend.closed and device.backend.closed
-    with pytest.raises(zmq.ZMQError):
-        device.start()
-
-
-def test_join_waits_as_long_as_it_is_told(make_device, in_thread):
-    device = make_device(zmq.Streamer)
-    assert device.join(timeout=0) is False
-    assert device.join(timeout=0.01) is False
-    joining = in_thread(device.join)
-    device.stop()
-    assert joining.result() is True
-
-
-@pytest.mark.parametrize(
-    ("front", "back", "error"),
-    [
-        ("tcp://127.0.0.1:*", "nonsense", zmq.ZMQError),
-        ("tcp://127.0.0.1:*", ">tcp://", zmq.ZMQError),
-        ("tcp://127.0.0.1:*", "tcp://127.0.0.1:x", zmq.ZMQError),
-        ("tcp://127.0.0.1:*", "", zmq.ZMQError),
-        ("tcp://127.0.0.1:*", [], ValueError),
-        ("tcp://127.0.0.1:*", ["tcp://127.0.0.1:*", 5], TypeError),
-        ("tcp://127.0.0.1:*", b"tcp://127.0.0.1:*", TypeError),
-        (None, "tcp://127.0.0.1:*", TypeError),
-        (5559, 5560, TypeError),
-        ("tcp://127.0.0.1:*", "inproc://a\0b", (zmq.ZMQError, ValueError)),
-    ],
-)
-@pytest.mark.parametrize("kind", DEVICES)
-def test_a_bad_endpoint_leaves_nothing_open(ctx, kind, front, back, error):
-    with pytest.raises(error):
-        kind(front, back, context=ctx)
-    assert all(sock.closed for sock in ctx._sockets)
-
-
-def test_an_address_in_use(make_device, ctx):
-    device = make_device(zmq.Queue)
-    with pytest.raises(zmq.ZMQError) as caught:
-        zmq.Streamer("tcp://127.0.0.1:*", device.frontend_endpoint, context=ctx)
-    assert caught.value.errno == zmq.EADDRINUSE
-    assert [sock.closed for sock in ctx._sockets].count(False) == 2
-
-
-def test_a_closed_socket_is_noticed_by_start(make_device):
-    device = make_device(zmq.Queue, start=False)
-    device.backend.close()
-    with pytest.raises(zmq.ZMQError) as caught:
-        device.start()
-    assert caught.value.errno == zmq.ENOTSOCK
-    assert not device.running
-
-
-def test_a_socket_that_is_closed_ends_its_device(make_device):
-    device = make_device(zmq.Queue)
-    device.backend.close()
-    assert device.join(timeout=10)
-    assert device.frontend.closed
-
-
-def test_a_dropped_device_stops(endpoint):
-    ctx = zmq.Context()
-    device = zmq.Queue(endpoint("tcp"), endpoint("tcp"), context=ctx).start()
-    where = device.frontend_endpoint
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        del device
-        gc.collect()
-    assert [str(warning.message).split(" tcp")[0] for warning in warned] == ["Unclosed device <zmq.Queue"]
-    with ctx.socket(zmq.ROUTER) as sock:
-
-        def is_free():
-            try:
-                sock.bind(where)
-            except zmq.ZMQError:
-                return False
-            return True
-
-        assert wait_until(is_free)
-    ctx.term()
-
-
-@pytest.mark.parametrize("paused", [False, True])
-def test_a_context_that_ends_ends_its_devices(endpoint, paused):
-    ctx = zmq.Context()
-    devices = [kind(endpoint("tcp"), endpoint("tcp"), context=ctx).start() for kind in DEVICES]
-    for device in devices:
-        if paused:
-            device.pause()
-    ctx.term()
-    for device in devices:
-        assert device.join(timeout=10) is True
-        assert not device.running
-        device.stop()
-
-
-def test_without_a_context_it_uses_the_shared_one(endpoint):
-    with zmq.Queue(endpoint("inproc"), endpoint("inproc")) as device:
-        assert device.frontend.context is zmq.Context.instance()

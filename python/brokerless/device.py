@@ -12,7 +12,7 @@ from typing import Any, ClassVar, List, Optional, Sequence, TypeVar, Union
 from . import _core
 from .constants import DeviceType, Errno, SocketOption, SocketType
 from .context import Context
-from .error import ZMQError
+from .error import ForkedProcessError, ZMQError
 from .socket import LAST_WORDS, Socket
 
 #: One endpoint or several; "@" before one binds (as without it), ">" connects.
@@ -129,8 +129,12 @@ class _Device:
         if self._device is None:
             self._close()
             return
-        self._device.ask_stop(timeout)
-        self._device.join()
+        try:
+            self._device.ask_stop(timeout)
+            self._device.join()
+        except ForkedProcessError:
+            # As with a socket's close(): the child has nothing to end, the parent's device goes on.
+            pass
 
     def join(self, timeout: Optional[float] = None) -> bool:
         """Wait until the device has ended, for `timeout` seconds at most; whether it has.
