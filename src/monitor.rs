@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +16,7 @@ use crate::context::Context;
 use crate::error::{errno, Error, Result};
 use crate::ffi::RawSocket;
 use crate::message::Message;
-use crate::socket::{is_gone, Attached, Socket, State, ANY};
+use crate::socket::{is_gone, Attached, Socket, State, ANY, POLLIN};
 use crate::wait::{wait, Deadline, Interrupt, Never, Source, Waker};
 
 /// How many sockets of a context are watched without being asked for.
@@ -69,6 +70,8 @@ pub struct Watch {
     events: Socket,
     name: CString,
     table: Mutex<Table>,
+    /// Whether the hub's thread is told of events whose edge another thread has used up.
+    heard: AtomicBool,
 }
 
 impl Watch {
@@ -80,7 +83,7 @@ impl Watch {
         events.set_i32(zmq_sys::ZMQ_LINGER as i32, 0)?;
         let name = format!("inproc://brokerless-watch-{socket}-{}", events.id());
         let name = CString::new(name).map_err(|_| Error::zmq(errno::EINVAL))?;
-        Ok(Arc::new(Watch { events, name, table: Mutex::default() }))
+        Ok(Arc::new(Watch { events, name, table: Mutex::default(), heard: AtomicBool::new(false) }))
     }
 
     /// Starts to watch. The caller holds the lock of the watched socket.
@@ -253,6 +256,14 @@ impl Watch {
         self.events.poke();
         // Our end of the PAIR: nothing lingers there.
         let _ = self.events.close(Some(0), &mut Never);
+    }
+
+    /// Lets the hub's thread know, by this waker, of events that came while another thread looked: it reads them all.
+    fn be_heard(&self, hub: &Arc<Waker>) {
+        if !self.heard.swap(true, Ordering::Relaxed) {
+            // A forked or closed PAIR has nothing to tell.
+            let _ = self.events.listen(hub, POLLIN);
+        }
     }
 
     fn drain(&self) {
@@ -442,6 +453,7 @@ fn read_all(roster: &Mutex<Roster>, waker: &Arc<Waker>) {
             if stopped {
                 watch.stop();
             } else {
+                watch.be_heard(waker);
                 watch.drain();
             }
         }

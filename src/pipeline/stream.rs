@@ -295,6 +295,26 @@ mod tests {
     }
 
     #[test]
+    fn no_end_is_missed() {
+        let context = Context::new(1).unwrap();
+        let socket = context.socket(PULL).unwrap();
+        let stream = Stream::new(&socket, Duration::from_millis(1)).unwrap();
+        socket.bind("tcp://127.0.0.1:*").unwrap();
+        let endpoint = socket.endpoints()[0].endpoint.clone();
+        for _ in 0..500 {
+            let pushes: [Socket; 8] = std::array::from_fn(|_| push(&context, None, Some(&endpoint)));
+            pushes.iter().for_each(|socket| send(socket, 1));
+            stream.socket.wait_for_peers(pushes.len(), soon(), &mut Never).unwrap();
+            std::thread::scope(|scope| {
+                // Not only the stream looks at who is there.
+                scope.spawn(|| pushes.iter().for_each(|_| drop(stream.socket.peers())));
+                pushes.iter().for_each(|socket| socket.close(None, &mut Never).unwrap());
+                assert_eq!(drain(&stream), pushes.len());
+            });
+        }
+    }
+
+    #[test]
     fn every_source_must_have_come() {
         for at in ["tcp://127.0.0.1:*", "inproc://first"] {
             let context = Context::new(1).unwrap();

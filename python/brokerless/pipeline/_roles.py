@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Iterable, Optional
 
 from ..constants import SocketOption, SocketType
 from ..context import Context
 
-#: How many messages each peer may have waiting at either side. Small, so that a worker that joins late finds work left.
+# What is on its way to a worker is out of reach for one that joins late, so it is less than ZeroMQ's 1,000 messages at
+# either side and the system's receive buffer of megabytes. The send buffer is the system's own: libzmq drops its last
+# batch when a socket is closed while that buffer happens to be full, and a small one often is.
+
+#: How many jobs each worker may have waiting at either side.
 QUEUE = 100
-#: Bytes that the operating system may hold for a connection at either side (Linux takes twice as many).
+#: How many results of each worker may wait at the collector: ZeroMQ's default.
+RESULTS = 1000
+#: Bytes that the system may hold for a worker (Linux takes twice as many).
 BUFFER = 64 * 1024
+
+
+def queue_for(endpoints: Iterable[str], most: int) -> int:
+    """RCVHWM for a PULL socket at these endpoints: `most`, but without a limit over ipc.
+
+    When an ipc peer closes while the queue is full, libzmq drops what it has not read yet.
+    """
+    return 0 if any(endpoint.startswith("ipc:") for endpoint in endpoints) else most
 
 
 def open_socket(context: Optional[Any], kind: SocketType, **options: int) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, TypeVar
 from .. import _core
 from ..constants import SocketType
 from ..error import Again
-from ._roles import count, open_socket
+from ._roles import RESULTS, count, open_socket, queue_for
 from .errors import EndOfStream
 
 __all__ = ["Collector", "CollectorStats"]
@@ -41,7 +41,7 @@ class Collector:
     """
 
     def __init__(self, endpoint: str, *, context: Optional[Any] = None, grace: float = 0.25) -> None:
-        self.socket = open_socket(context, SocketType.PULL)
+        self.socket = open_socket(context, SocketType.PULL, RCVHWM=queue_for([endpoint], RESULTS))
         try:
             self._stream = _core.Stream(self.socket, grace)
             self.socket.bind(endpoint)

@@ -7,7 +7,7 @@ from typing import Any, Iterable, NamedTuple, Optional, TypeVar
 from .. import _core
 from ..constants import SocketType
 from ..error import Again
-from ._roles import BUFFER, QUEUE, count, open_socket
+from ._roles import QUEUE, count, open_socket
 
 __all__ = ["Producer", "ProducerStats"]
 
@@ -32,7 +32,7 @@ class Producer:
     The context is `zmq.Context.instance()` if none is given.
 
     Little is kept on the way, so that a worker that joins late gets its share of what is left: 100 jobs for each worker
-    (SNDHWM) and 64 KiB in the system's buffer (SNDBUF), unless the context says otherwise (`context.sndhwm = 1000`).
+    (SNDHWM) and what the system's network buffers hold, unless the context says otherwise (`context.sndhwm = 1000`).
     `socket` is the PUSH socket, for everything else.
 
     Guarantees: any thread may call any method. Each wait can be interrupted, and ends when its time is over. A job is
@@ -40,7 +40,7 @@ class Producer:
     """
 
     def __init__(self, endpoint: str, *, context: Optional[Any] = None) -> None:
-        self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE, SNDBUF=BUFFER)
+        self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
             self.socket.watch()
             self.socket.bind(endpoint)

@@ -6,14 +6,15 @@ import atexit
 import itertools
 import os
 import threading
+import time
 import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
 from weakref import WeakSet
 
 from .. import _core
 from ..constants import SocketType
-from ..error import Again
-from ._roles import BUFFER, QUEUE, count, open_socket
+from ..error import Again, ContextTerminated, SocketClosed
+from ._roles import BUFFER, QUEUE, count, open_socket, queue_for
 
 __all__ = ["Worker", "WorkerStats"]
 
@@ -48,8 +49,8 @@ class Worker:
     nothing is left. Then it passes its last results on and closes.
 
     To the producer it connects only when it works and its collector is there, so that a producer that counts its workers
-    counts those that are ready. Few jobs wait for it: 100 (RCVHWM) and 64 KiB in the system's buffer (RCVBUF), unless the
-    context says otherwise. `source` and `sink` are then the PULL and the PUSH socket, for everything else.
+    counts those that are ready. Few jobs wait for it: 100 (RCVHWM; over ipc any number), and 64 KiB in the system's buffer
+    (RCVBUF), unless the context says otherwise. `source` and `sink` are then the PULL and the PUSH socket, for everything else.
 
     Guarantees: any thread may call any method. Each wait can be interrupted. A result is passed on whole or not at all.
     """
@@ -75,7 +76,8 @@ class Worker:
         self._told = True
         quick = {"RECONNECT_IVL": _RECONNECT[0], "RECONNECT_IVL_MAX": _RECONNECT[1]}
         self.sink: Optional[Any] = None
-        self.source = open_socket(context, SocketType.PULL, RCVHWM=QUEUE, RCVBUF=BUFFER, **quick)
+        queue = queue_for(self._sources, QUEUE)
+        self.source = open_socket(context, SocketType.PULL, RCVHWM=queue, RCVBUF=BUFFER, **quick)
         try:
             if sink is not None:
                 self.sink = open_socket(context, SocketType.PUSH, **quick)
@@ -211,6 +213,8 @@ class Worker:
             self._loop.run(fn, self._sources, timeout)
         except BaseException as error:
             self._error = error
+            # Somebody ended the context, or closed a socket under the worker's feet: they know.
+            self._told = isinstance(error, (ContextTerminated, SocketClosed))
         self._end()
 
     def _end(self) -> None:
@@ -238,11 +242,13 @@ _started: WeakSet[Worker] = WeakSet()
 
 def _stop_all(patience: float = 1.0) -> None:
     """At the end of the process: no thread may be in the middle of something when the interpreter goes."""
-    for worker in list(_started):
+    workers = list(_started)
+    for worker in workers:
         worker._loop.stop()
-    for worker in list(_started):
+    end = time.monotonic() + patience
+    for worker in workers:
         if worker._thread is not None:
-            worker._thread.join(patience)
+            worker._thread.join(max(0.0, end - time.monotonic()))
 
 
 atexit.register(_stop_all)
