@@ -28,7 +28,7 @@ impl Socket {
         let most = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
         let linger = self.get_i32(zmq_sys::ZMQ_LINGER as i32).unwrap_or(0);
         let bounded = if linger < 0 { most } else { linger.min(most) };
-        let deadline = Deadline::after(Duration::from_millis(100));
+        let deadline = Deadline::after(RELEASE);
         // Nobody is left to tell: the socket is closed either way.
         let _ = self.finish(Some(bounded), deadline, &mut Never);
     }
