@@ -308,3 +308,13 @@ def run_python(tmp_path: Path) -> Callable[..., Any]:
         return done
 
     return run
+
+
+@pytest.fixture
+def loose_ctx() -> Iterator[Any]:
+    """A plain context, which does not hold on to its sockets: here they are to be dropped."""
+    import brokerless as zmq
+
+    context = zmq.Context()
+    yield context
+    context.destroy(linger=0)

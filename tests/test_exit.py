@@ -1,0 +1,134 @@
+"""The end of the interpreter waits for nobody for long, says what may be lost, and delivers what can be delivered."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import brokerless as zmq
+
+# Where nobody listens: what is sent there stays undelivered.
+NOBODY = "tcp://127.0.0.1:1"
+ROOT = Path(__file__).parent.parent
+
+
+def seconds(program, tmp_path):
+    """The shortest of three runs of a program, and what it printed last."""
+    path = tmp_path / "timed.py"
+    path.write_text(program, encoding="utf-8")
+    best = 60.0
+    for _ in range(3):
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=30, check=True)
+        best = min(best, time.monotonic() - start)
+    return best, done.stdout + done.stderr
+
+
+OPEN = "import brokerless as zmq\nctx = zmq.Context()\nsock = ctx.socket(zmq.PUSH)\n"
+EXITS = {
+    "an open socket": OPEN + f"sock.connect('{NOBODY}')\nsock.send(b'x')",
+    "a bound socket": OPEN + "sock.bind('tcp://127.0.0.1:*')\nsock.linger = 10**6",
+    "a cycle": OPEN
+    + f"sock.connect('{NOBODY}')\nsock.send(b'x')\nsock.__dict__['me'] = sock; ctx.__dict__['s'] = sock",
+    "a failing program": OPEN + f"sock.connect('{NOBODY}')\nsock.send(b'x')\nimport sys\nsys.exit()",
+}
+
+
+@pytest.mark.parametrize("what", EXITS)
+def test_exit_is_quick_with_a_message_for_nobody(tmp_path, what):
+    bare, _ = seconds("import brokerless", tmp_path)
+    full, said = seconds(EXITS[what], tmp_path)
+    assert said == ""
+    assert full - bare < 0.8, f"the exit took {full - bare:.2f} s more than that of a bare interpreter"
+
+
+def test_exit_is_bounded_after_an_explicit_close(tmp_path):
+    """close() keeps LINGER, for ever by default; the process ends nevertheless."""
+    bare, _ = seconds("import brokerless", tmp_path)
+    full, _ = seconds(EXITS["an open socket"] + "\nsock.close()", tmp_path)
+    assert full - bare < 2.0
+
+
+def test_exit_says_what_was_not_delivered(run_python):
+    done = run_python("import warnings\nwarnings.simplefilter('always')\n" + EXITS["an open socket"])
+    assert "may not have delivered all messages: this PUSH socket" in done.stderr
+    assert NOBODY in done.stderr
+
+
+def test_exit_is_silent_when_all_was_delivered(run_python, make_socket):
+    pull = make_socket(zmq.PULL, bind="tcp://127.0.0.1:*")
+    done = run_python(
+        "import warnings\nwarnings.simplefilter('always')\n"
+        + OPEN
+        + f"sock.connect({pull.last_endpoint.decode()!r})\nsock.send(b'x')\nsock.close()\nctx.term()"
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert pull.recv(timeout=10) == b"x"
+
+
+LAST_WORDS = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import brokerless as zmq
+ctx = zmq.Context()
+sock = ctx.socket(zmq.PUSH)
+sock.sndhwm = 0
+sock.connect({where!r})
+for number in range(2000):
+    sock.send(b"%d" % number + bytes(1000))
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    "end", ["", "sock.close()", "sock.close(); ctx.term()", "ctx.destroy()", "sys.exit(0)", "del sock"]
+)
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_the_last_messages_of_a_program_arrive(run_python, make_socket, endpoint, transport, end):
+    pull = make_socket(zmq.PULL, bind=endpoint(transport), rcvhwm=0)
+    run_python(LAST_WORDS.format(where=pull.last_endpoint.decode(), end=end))
+    numbers = [int(pull.recv(timeout=10)[:-1000]) for _ in range(2000)]
+    assert numbers == list(range(2000))
+    assert pull.poll(0) == 0
+
+
+DAEMONS = """
+import threading
+import brokerless as zmq
+
+ctx = zmq.Context()
+sock = ctx.socket(zmq.PULL)
+sock.bind("tcp://127.0.0.1:*")
+pub = ctx.socket(zmq.PUB)
+pub.bind("tcp://127.0.0.1:*")
+poller = zmq.Poller()
+poller.register(sock, zmq.POLLIN)
+
+def busy():
+    while True:
+        try:
+            sock.recv(timeout=0.0001)
+        except zmq.Again:
+            pass
+
+def quietly(call):
+    try:
+        call()
+    except zmq.ZMQError:
+        pass
+
+started = threading.Barrier(7)
+for call in (sock.recv, sock.poll, poller.poll, sock.wait_for_peers, pub.wait_for_subscribers, busy):
+    threading.Thread(target=lambda call=call: (started.wait(), quietly(call)), daemon=True).start()
+started.wait()
+"""
+
+
+def test_exit_with_daemon_threads_that_wait_in_sockets(run_python):
+    for _ in range(5):
+        done = run_python(DAEMONS, timeout=10)
+        assert (done.stdout, done.stderr) == ("", "")
