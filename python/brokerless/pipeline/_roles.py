@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Optional, TypeVar
 
 from ..constants import SocketOption, SocketType
 from ..context import Context
@@ -17,6 +17,35 @@ QUEUE = 100
 RESULTS = 1000
 #: Bytes that the system may hold for a worker (Linux takes twice as many).
 BUFFER = 64 * 1024
+
+
+_R = TypeVar("_R", bound="BoundRole")
+
+
+class BoundRole:
+    """A producer or collector: one bound socket, to which workers connect."""
+
+    #: The socket, for its options and figures.
+    socket: Any
+
+    def close(self) -> None:
+        """Closes the socket."""
+        self.socket.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, and its stream with it."""
+        closed: bool = self.socket.closed
+        return closed
+
+    def __enter__(self: _R) -> _R:
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.close()
+
+    def _workers(self) -> int:
+        return 0 if self.closed else sum(peer.connections for peer in self.socket.peers)
 
 
 def queue_for(endpoints: Iterable[str], most: int) -> int:

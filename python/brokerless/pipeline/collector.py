@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, TypeVar
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from .. import _core
 from ..constants import SocketType
 from ..error import Again
-from ._roles import RESULTS, count, open_socket, queue_for
+from ._roles import RESULTS, BoundRole, count, open_socket, queue_for
 from .errors import EndOfStream
 
 __all__ = ["Collector", "CollectorStats"]
-
-_C = TypeVar("_C", bound="Collector")
 
 
 class CollectorStats(NamedTuple):
@@ -26,7 +24,7 @@ class CollectorStats(NamedTuple):
     workers: int
 
 
-class Collector:
+class Collector(BoundRole):
     """Takes the workers' results: counts them, lists them, or hands them over one by one.
 
     `endpoint` is bound: "tcp://*:5558", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
@@ -113,30 +111,15 @@ class Collector:
         self.socket.close()
 
     @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        closed: bool = self.socket.closed
-        return closed
-
-    @property
     def stats(self) -> CollectorStats:
         """How many results and bytes were received, and how many workers are connected."""
         stats = self.socket.stats
         return CollectorStats(stats.messages_received, stats.bytes_received, self._workers())
 
-    def __enter__(self: _C) -> _C:
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         received, _, workers = self.stats
         state = "closed" if self.closed else f"{count(workers, 'worker')} connected"
         return f"<Collector at {self.endpoint}: {count(received, 'result')} received, {state}>"
-
-    def _workers(self) -> int:
-        return 0 if self.closed else sum(peer.connections for peer in self.socket.peers)
 
     def _again(self, came: str, timeout: Optional[float]) -> Again:
         error = Again()

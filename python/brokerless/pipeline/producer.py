@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple, Optional, TypeVar
+from typing import Any, Iterable, NamedTuple, Optional
 
 from .. import _core
 from ..constants import SocketType
 from ..error import Again
-from ._roles import QUEUE, count, open_socket
+from ._roles import QUEUE, BoundRole, count, open_socket
 
 __all__ = ["Producer", "ProducerStats"]
-
-_P = TypeVar("_P", bound="Producer")
 
 
 class ProducerStats(NamedTuple):
@@ -25,7 +23,7 @@ class ProducerStats(NamedTuple):
     workers: int
 
 
-class Producer:
+class Producer(BoundRole):
     """Hands out jobs, as JSON, to the workers that connect: each job to one of them, in turn.
 
     `endpoint` is bound: "tcp://*:5557", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
@@ -102,30 +100,15 @@ class Producer:
         self.socket.close()
 
     @property
-    def closed(self) -> bool:
-        """Whether the stream was ended."""
-        closed: bool = self.socket.closed
-        return closed
-
-    @property
     def stats(self) -> ProducerStats:
         """How many jobs and bytes were sent, and how many workers are connected."""
         stats = self.socket.stats
         return ProducerStats(stats.messages_sent, stats.bytes_sent, self._workers())
 
-    def __enter__(self: _P) -> _P:
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         sent, _, workers = self.stats
         state = "closed" if self.closed else f"{count(workers, 'worker')} connected"
         return f"<Producer at {self.endpoint}: {count(sent, 'job')} sent, {state}>"
-
-    def _workers(self) -> int:
-        return 0 if self.closed else sum(peer.connections for peer in self.socket.peers)
 
     def _deliver(self, timeout: Optional[float]) -> None:
         delivered = _core.close_delivered(self.socket, timeout)
