@@ -319,7 +319,7 @@ pub fn exiting() -> bool {
 
 /// How long the messages of a socket that has no peer may wait for one at the end of the process: enough for a
 /// connection just asked for, too short to be felt.
-const UNCONNECTED: Duration = Duration::from_millis(200);
+const UNCONNECTED: Duration = Duration::from_millis(100);
 
 /// At the end of the process: closes what is open and lets undelivered messages leave, for at most `patience`.
 ///
