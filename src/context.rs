@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::constants::{name_of, SOCKET_TYPES};
 use crate::error::{errno, Error, Result};
 use crate::explain::describe;
 use crate::ffi::{fork_generation, RawContext, RawSocket};
@@ -68,7 +69,8 @@ impl Context {
     /// A new context with `io_threads` threads of libzmq, which start with the first socket.
     pub fn new(io_threads: i32) -> Result<Self> {
         let raw = RawContext::new()?;
-        raw.set(zmq_sys::ZMQ_IO_THREADS as i32, io_threads)?;
+        raw.set(zmq_sys::ZMQ_IO_THREADS as i32, io_threads)
+            .map_err(|error| error.or_explain(|| format!("a context has 0 or more I/O threads, not {io_threads}")))?;
         raw.set(zmq_sys::ZMQ_MAX_SOCKETS as i32, MAX_SOCKETS as i32 + SPARE_SOCKETS)?;
         let inner = Arc::new(Inner {
             raw: Mutex::new(Life::Open(raw)),
@@ -99,7 +101,13 @@ impl Context {
                 format!("this context has {open} open sockets and allows {limit} (MAX_SOCKETS): close some, or set it before the first socket"),
             ));
         }
-        Socket::open(self, kind)
+        Socket::open(self, kind).map_err(|error| match error.errno() {
+            errno::EINVAL => error.or_explain(|| match name_of(SOCKET_TYPES, kind) {
+                Some(name) => format!("{name} is a draft socket type, which cannot be opened yet"),
+                None => format!("{kind} is no socket type"),
+            }),
+            _ => error,
+        })
     }
 
     /// Sets a context option.
