@@ -285,7 +285,9 @@ def test_stats(pair, transport):
     assert "messages_sent=3" in repr(sent)
 
 
-@pytest.mark.parametrize("kind, text", [(99, "99 is no socket type"), (zmq.SERVER, "SERVER is a draft socket type")])
+@pytest.mark.parametrize(
+    ("kind", "text"), [(99, "99 is no socket type"), (zmq.SERVER, "SERVER is a draft socket type")]
+)
 def test_a_type_that_cannot_be_opened_says_why(ctx, kind, text):
     with pytest.raises(zmq.ZMQError, match=text) as refused:
         ctx.socket(kind)
