@@ -10,6 +10,10 @@ use crate::error::{errno, Error, Result};
 const TRANSPORTS: [&str; 13] =
     ["tcp", "ipc", "inproc", "udp", "ws", "wss", "pgm", "epgm", "norm", "tipc", "vmci", "vsock", "hvsocket"];
 
+/// The longest path of an ipc endpoint, in bytes: what the system's address has room for, less the NUL at its end.
+pub const IPC_PATH_MAX_LEN: usize =
+    std::mem::size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1;
+
 /// An endpoint that may be handed to libzmq.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -38,6 +42,15 @@ impl Endpoint {
         };
         if address.is_empty() {
             return Err(wrong("nothing follows the ://"));
+        }
+        if transport == "ipc" && address.len() > IPC_PATH_MAX_LEN {
+            return Err(Error::explained(
+                errno::ENAMETOOLONG,
+                format!(
+                    "the path has {} bytes, and an ipc endpoint has room for {IPC_PATH_MAX_LEN} (endpoint {text:?})",
+                    address.len()
+                ),
+            ));
         }
         if matches!(transport, "tcp" | "udp") {
             check_port(address).map_err(|why| wrong(&why))?;
@@ -120,5 +133,8 @@ mod tests {
             assert_eq!(refused(text), errno::EINVAL, "{text}");
         }
         assert_eq!(refused("http://example"), errno::EPROTONOSUPPORT);
+        let path = |len: usize| format!("ipc://{}", "a".repeat(len));
+        assert!(Endpoint::parse(&path(IPC_PATH_MAX_LEN)).is_ok());
+        assert_eq!(refused(&path(IPC_PATH_MAX_LEN + 1)), errno::ENAMETOOLONG);
     }
 }

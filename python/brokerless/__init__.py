@@ -7,7 +7,9 @@ Every line of a pyzmq program still works; README.md shows what is new.
 
 from __future__ import annotations
 
+from . import backend as backend
 from . import constants, error
+from . import sugar as sugar
 from ._core import (
     DeviceStats,
     Frame,
@@ -20,32 +22,56 @@ from ._core import (
     zmq_errno,
     zmq_version_info,
 )
-from ._version import __version__, pyzmq_version, pyzmq_version_info, zmq_version
+from ._version import (
+    COPY_THRESHOLD,
+    IPC_PATH_MAX_LEN,
+    PYZMQ_DRAFT_API,
+    __version__,
+    get_includes,
+    get_library_dirs,
+    pyzmq_version,
+    pyzmq_version_info,
+    zmq_version,
+)
 from .constants import *
-from .context import Context
+from .context import Context, SyncContext
 from .device import Forwarder, Queue, Streamer, device, proxy, proxy_steerable
 from .error import *
-from .poll import Poller, select
-from .socket import Socket
+from .poll import Poller, select, zmq_poll
+from .socket import Socket, SyncSocket
+from .sugar.stopwatch import Stopwatch
+from .tracker import _FINISHED_TRACKER as _FINISHED_TRACKER
+from .tracker import MessageTracker
 
 Message = Frame
+#: pyzmq's name for what its development versions are made from.
+__revision__ = ""
 
 __all__ = [
+    "COPY_THRESHOLD",
     "Context",
     "DeviceStats",
     "Forwarder",
     "Frame",
+    "IPC_PATH_MAX_LEN",
     "Message",
+    "MessageTracker",
+    "PYZMQ_DRAFT_API",
     "Peer",
     "Poller",
     "Queue",
     "Socket",
     "SocketStats",
+    "Stopwatch",
     "Streamer",
+    "SyncContext",
+    "SyncSocket",
     "__version__",
     "curve_keypair",
     "curve_public",
     "device",
+    "get_includes",
+    "get_library_dirs",
     "has",
     "proxy",
     "proxy_steerable",
@@ -54,6 +80,7 @@ __all__ = [
     "select",
     "strerror",
     "zmq_errno",
+    "zmq_poll",
     "zmq_version",
     "zmq_version_info",
     *constants.__all__,

@@ -33,10 +33,12 @@ __all__ = [
     "Socket",
     "SocketStats",
     "Waiter",
+    "IPC_PATH_MAX_LEN",
     "__version__",
 ]
 
 __version__: str
+IPC_PATH_MAX_LEN: int
 
 @disjoint_base
 class Context:

@@ -7,20 +7,30 @@ import os
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, List, Optional, Type, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Generic, List, Optional, Type, overload
 from weakref import WeakSet
 
 from . import _core
 from ._options import OptionAttributes
 from .constants import ContextOption, Errno, SocketOption
 from .error import Again, ZMQError
-from .socket import LAST_WORDS, Socket
+from .socket import LAST_WORDS, Socket, SyncSocket
 
-_C = TypeVar("_C", bound="Context")
-_S = TypeVar("_S", bound=Socket)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # A plain `Context` makes sockets that wait.
+    _Made = TypeVar("_Made", bound="Socket[Any]", covariant=True, default=Socket[bytes])
+else:
+    from typing import TypeVar
+
+    #: What socket() returns.
+    _Made = TypeVar("_Made", bound="Socket[Any]", covariant=True)
+_C = TypeVar("_C", bound="Context[Any]")
+_S = TypeVar("_S", bound="Socket[Any]")
 
 
-class Context(_core.Context, OptionAttributes):
+class Context(_core.Context, OptionAttributes, Generic[_Made]):
     """Makes sockets, which share its I/O threads and its inproc names (zmq_ctx_new). A program needs one.
 
     Options are attributes: the context's own (`context.max_sockets`), and those of sockets (`context.linger = 0`), which
@@ -230,6 +240,11 @@ def _in_child() -> None:
     Context._instance_lock = threading.Lock()
 
 
+#: pyzmq's name for the type of contexts whose sockets wait, unlike asyncio's.
+SyncContext = Context[SyncSocket]
+
 _flushed: Dict[str, int] = {}
 os.register_at_fork(after_in_child=_in_child)
 atexit.register(_at_exit)
+
+__all__ = ["Context", "SyncContext"]

@@ -58,16 +58,24 @@ class Poller:
         as it is at once when nothing is registered. `dict(poller.poll())` is handy. A signal (Ctrl-C) ends the wait. Raises
         SocketClosed if a socket is closed or gets closed, TypeError for what cannot be polled.
         """
-        if not self.sockets:
-            # Nothing can happen: pyzmq returns at once, too.
-            return []
-        polled = [(_pollable(socket), int(flags)) for socket, flags in self.sockets]
-        events = _core.poll(polled, timeout)
-        return [
-            (what if isinstance(what, _core.Socket) else number, event)
-            for (what, _), (number, _), event in zip(self.sockets, polled, events)
-            if event
-        ]
+        return zmq_poll(self.sockets, -1 if timeout is None else timeout)
+
+
+def zmq_poll(sockets: List[Tuple[Any, int]], timeout: float = -1) -> List[Tuple[Any, int]]:
+    """Polls a list of (socket or descriptor, events), and returns [(socket or descriptor, events)] of those that are ready.
+
+    `timeout` is in milliseconds; negative waits for ever. Poller.poll() is this for what is registered.
+    """
+    if not sockets:
+        # Nothing can happen: pyzmq returns at once, too.
+        return []
+    polled = [(_pollable(socket), int(flags)) for socket, flags in sockets]
+    events = _core.poll(polled, timeout)
+    return [
+        (what if isinstance(what, _core.Socket) else number, event)
+        for (what, _), (number, _), event in zip(sockets, polled, events)
+        if event
+    ]
 
 
 def _pollable(socket: Any) -> Any:
@@ -106,4 +114,4 @@ def select(
     return readable, writable, failed
 
 
-__all__ = ["Poller", "select"]
+__all__ = ["Poller", "select", "zmq_poll"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 import weakref
-from typing import Any, List, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, List, Optional, Union
 
 from ._messages import Messages
 from ._reclaim import reclaim
@@ -15,7 +15,17 @@ from .error import ZMQBindError, ZMQError
 #: Seconds that an abandoned socket (garbage, end of a `with`, exit) may go on delivering. An explicit close() keeps LINGER.
 LAST_WORDS = 1.0
 
-_S = TypeVar("_S", bound="Socket")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    # A plain `Socket` is one of bytes.
+    _Received = TypeVar("_Received", covariant=True, default=bytes)
+else:
+    from typing import TypeVar
+
+    #: What recv() returns: bytes, or with asyncio an awaitable of them.
+    _Received = TypeVar("_Received", covariant=True)
+_S = TypeVar("_S", bound="Socket[Any]")
 
 
 class _Binding:
@@ -54,7 +64,7 @@ class _Binding:
             socket.disconnect(self.addr)
 
 
-class Socket(Messages):
+class Socket(Messages, Generic[_Received]):
     """A ZeroMQ socket. `Context.socket()` makes it.
 
     Any thread may call any method at any time: calls that must wait wait together, and a multipart message is sent and
@@ -181,3 +191,9 @@ class Socket(Messages):
         first one. Raises Again when the time is over, saying how many there were; ZMQError(ENOTSUP) for other types.
         """
         return self._wait_for_subscribers(n, topic.encode("utf8") if isinstance(topic, str) else topic, timeout)
+
+
+#: pyzmq's name for the type of sockets whose calls wait, unlike asyncio's.
+SyncSocket = Socket[bytes]
+
+__all__ = ["Socket", "SyncSocket"]

@@ -58,4 +58,8 @@ mod _core {
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    /// The longest path of an ipc endpoint, in bytes.
+    #[pymodule_export]
+    const IPC_PATH_MAX_LEN: usize = crate::endpoint::IPC_PATH_MAX_LEN;
 }
