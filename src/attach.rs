@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::explain;
-use crate::monitor::Watch;
+use crate::monitor::{Event, Watch};
 use crate::socket::{Attached, Socket, ANY};
 use crate::wait::{Deadline, Interrupt};
 
@@ -25,13 +25,38 @@ impl Socket {
     }
 
     fn attach(&self, text: &str, bound: bool) -> Result<String> {
+        let done = self.try_attach(text, bound);
+        if bound {
+            self.tell_of_bind(text, done.as_ref().err());
+        }
+        done
+    }
+
+    /// Lets a user's monitor know of a bind before that returns, as libzmq does.
+    fn tell_of_bind(&self, text: &str, failure: Option<&Error>) {
+        // In a forked child there is nobody to tell.
+        let Some(watch) = self.lock().ok().and_then(|state| state.watch.clone()) else {
+            return;
+        };
+        match failure {
+            _ if !watch.reports() => {}
+            None => watch.drain(),
+            Some(error) => {
+                if let Some(event) = Event::bind_failed(text, error) {
+                    watch.announce(&event);
+                }
+            }
+        }
+    }
+
+    fn try_attach(&self, text: &str, bound: bool) -> Result<String> {
         let endpoint = Endpoint::parse(text)?;
         self.0.context.check_fork()?;
         let watch = if endpoint.is_inproc() { None } else { self.watch_early()? };
         let resolved = self.once(ANY, |state| {
             let raw = state.raw()?;
             if let (Some(watch), None) = (&watch, &state.watch) {
-                watch.start(raw)?;
+                watch.start(raw, &state.endpoints)?;
                 state.watch = Some(watch.clone());
             }
             let raw = state.raw()?;
@@ -94,11 +119,13 @@ impl Socket {
                 .endpoints
                 .iter()
                 .position(|at| at.bound == bound && (at.endpoint == endpoint || at.given == endpoint));
-            Ok(index.map(|index| state.endpoints.remove(index)))
+            let gone = index.map(|index| state.endpoints.remove(index));
+            let last = state.endpoints.iter().all(|at| at.endpoint.starts_with("inproc:"));
+            Ok(gone.map(|at| (at, last)))
         })?;
         // Not under this socket's lock: who waits for peers holds the watch's lock and asks for this one.
-        if let (Some(at), Some(watch)) = (gone, self.0.watch()) {
-            watch.forget(&at.endpoint, bound);
+        if let (Some((at, last)), Some(watch)) = (gone, self.0.watch()) {
+            watch.forget(&at.endpoint, bound, last);
         }
         Ok(())
     }
@@ -108,15 +135,17 @@ impl Socket {
         if let Some(watch) = self.lock()?.watch.clone() {
             return Ok(watch);
         }
-        let watch = Watch::new(&self.0.context, self.0.id)?;
-        self.once(ANY, |state| {
+        let made = Watch::new(&self.0.context, self.0.id)?;
+        let watch = self.once(ANY, |state| {
+            // Another thread may have been faster.
             if state.watch.is_none() {
-                watch.start(state.raw()?)?;
-                state.watch = Some(watch.clone());
+                made.start(state.raw()?, &state.endpoints)?;
             }
-            Ok(())
+            Ok(state.watch.get_or_insert_with(|| made.clone()).clone())
         })?;
-        self.0.context.hub().add(&watch)?;
+        if Arc::ptr_eq(&watch, &made) {
+            self.0.context.hub().add(&watch)?;
+        }
         Ok(watch)
     }
 

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Union
 
-from ._messages import Messages
+from ._monitoring import Monitoring
 from ._reclaim import reclaim
 from .constants import Errno, SocketType
 from .error import ZMQBindError, ZMQError
@@ -64,7 +64,7 @@ class _Binding:
             socket.disconnect(self.addr)
 
 
-class Socket(Messages, Generic[_Received]):
+class Socket(Monitoring, Generic[_Received]):
     """A ZeroMQ socket. `Context.socket()` makes it.
 
     Any thread may call any method at any time: calls that must wait wait together, and a multipart message is sent and

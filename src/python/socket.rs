@@ -230,7 +230,7 @@ fn shown(value: &Bound<'_, PyAny>) -> String {
 }
 
 /// pyzmq takes str and bytes as endpoints.
-fn endpoint(addr: &Bound<'_, PyAny>) -> PyResult<String> {
+pub(super) fn endpoint(addr: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(text) = addr.cast::<PyString>() {
         return Ok(text.to_str()?.to_owned());
     }
