@@ -30,7 +30,7 @@ pub struct Table {
     pub(super) late: bool,
     /// The socket is a STREAM, whose connections have no handshake.
     pub(super) unshaken: bool,
-    /// Endpoints to connect to, as they were written, at which nobody was found so far: see [`Watch::expect`].
+    /// Endpoints to connect to, as they were written, at which nobody was found so far: see `Watch::expect`.
     pub expected: HashSet<String>,
     /// Listeners that have closed so far.
     pub listeners_closed: usize,
