@@ -46,6 +46,7 @@ FLAT = [
     "get_includes",
     "get_library_dirs",
     "has",
+    "install_as_zmq",
     "proxy",
     "proxy_steerable",
     "pyzmq_version",
@@ -71,6 +72,7 @@ OURS = {
     "SocketStats",
     "Streamer",
     "get_library_dirs",
+    "install_as_zmq",
 }
 
 
