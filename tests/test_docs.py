@@ -71,6 +71,7 @@ OURS = {
     "SocketClosed",
     "SocketStats",
     "Streamer",
+    "UnknownAttribute",
     "get_library_dirs",
     "install_as_zmq",
 }
