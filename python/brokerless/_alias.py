@@ -12,7 +12,7 @@ import sys
 from importlib.abc import ExecutionLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, Optional, Sequence, Union
+from typing import Any, NoReturn, Optional, Sequence, Union
 
 from . import _version
 
@@ -95,19 +95,24 @@ def install_as_zmq() -> None:
     """
     if any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
-    for name, module in list(sys.modules.items()):
-        ours = _our_name(name)
-        # The default is nobody's module: None in sys.modules, which blocks an import, must not pass for ours.
-        if ours is not None and sys.modules.get(ours, _version) is not module:
-            _refuse(name, module)
+    taken = [name for name, module in list(sys.modules.items()) if not _may_stay(name, module)]
+    if taken:
+        _refuse(min(taken))
     # First, so that an installed pyzmq is not found before us.
     sys.meta_path.insert(0, _Finder())
     # Both, so that a reload of the package keeps it.
     _version.__version__ = sys.modules[_OURS].__version__ = _version.pyzmq_version()  # type: ignore[attr-defined]
 
 
-def _refuse(name: str, module: ModuleType) -> None:
-    where = getattr(module, "__file__", None)
+def _may_stay(name: str, module: ModuleType) -> bool:
+    """Whether a module is of no concern here, or ours under pyzmq's name."""
+    ours = _our_name(name)
+    # The default is nobody's module: None in sys.modules, which blocks an import, must not pass for ours.
+    return ours is None or sys.modules.get(ours, _version) is module
+
+
+def _refuse(name: str) -> NoReturn:
+    where = getattr(sys.modules[name], "__file__", None)
     raise RuntimeError(
         f"brokerless cannot become zmq: this process has imported {name} already"
         f"{'' if where is None else f' ({where})'}, and what holds it would not change. Call brokerless.install_as_zmq() "
