@@ -85,8 +85,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _check_zmq() -> None:
-    import brokerless
     import zmq
+
+    import brokerless
 
     if zmq is not brokerless:
         raise pytest.UsageError(f"zmq is not brokerless here, but {zmq.__file__}")

@@ -113,7 +113,7 @@ class Runner:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def _wait(self, process: "subprocess.Popen[bytes]", report: Path) -> int:
+    def _wait(self, process: subprocess.Popen[bytes], report: Path) -> int:
         size, news = -1, time.monotonic()
         while process.poll() is None:
             now = time.monotonic()

@@ -102,7 +102,7 @@ def site() -> Iterator[Dict[str, str]]:
         yield {**variables, "PYTHONPATH": folder, "PYTHONNOUSERSITE": "1"}
 
 
-def _run(command: "list[str]") -> None:
+def _run(command: list[str]) -> None:
     try:
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     except subprocess.CalledProcessError as error:
