@@ -15,6 +15,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from tools.compat_run import FileRun, Outcome, Runner
@@ -102,21 +103,30 @@ def run_all(files: Sequence[Path], runner: Runner) -> List[FileRun]:
     return runs
 
 
-def explain(runs: Sequence[FileRun], reasons: Mapping[str, str], verbose: bool) -> List[str]:
-    """Name what did not pass; returns the tests among it that are not listed."""
-    unlisted = []
+def gist(outcome: Outcome) -> str:
+    """The one line that says most of why a test did not pass."""
+    lines = outcome.text.strip().splitlines() or [""]
+    if outcome.kind == "hung":
+        where = [line.strip() for line in lines if "/tests/" in line]
+        return f"after {LIMIT:.0f} s: {where[0] if where else lines[-1]}"
+    errors = [line[1:].strip() for line in lines if line.startswith("E  ")]
+    return errors[0] if errors else lines[-1]
+
+
+def explain(runs: Sequence[FileRun], reasons: Mapping[str, str], verbose: bool) -> None:
+    """Name what did not pass and is not listed; with `verbose`, all that did not pass, and all that is said about it."""
     for run in runs:
-        if not run.collected:
-            print(f"\n{run.name} cannot be run:\n{run.problem.strip()}")
+        if run.problem:
+            print(f"\n{run.name} was not run to its end:\n{run.problem.strip()}")
         for test, outcome in failures(run):
             reason = reasons.get(test)
-            if reason is None:
-                unlisted.append(test)
-            if reason is None or verbose:
-                text = outcome.text.strip()
-                print(f"\n{outcome.kind}: {test}" + (f"\nlisted: {reason}" if reason else ""))
-                print(text if verbose else f"    {text.splitlines()[-1] if text else ''}")
-    return unlisted
+            if outcome.kind == "not run" or (reason and not verbose):
+                continue
+            print(f"\n{outcome.kind}: {test}" + (f"\nlisted: {reason}" if reason else ""))
+            print(outcome.text.strip() if verbose else f"    {gist(outcome)}")
+        for test in sorted(reasons):
+            if run.outcomes.get(test, Outcome("")).kind == "passed":
+                print(f"\n{test} is listed as one that cannot pass, and passes")
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -130,6 +140,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     recorded, reasons = read_expected(EXPECTED.read_text(encoding="utf-8"))
     started = time.monotonic()
     try:
+        if sys.version_info < (3, 9):
+            raise SetupError(f"pyzmq {VERSION} and its tests are for Python 3.9 and newer")
         BUILD.mkdir(parents=True, exist_ok=True)
         python = environment()
         root = suite(python)
@@ -137,10 +149,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         files = [path for path in files if not options.names or any(name in path.name for name in options.names)]
         if not files:
             parser.error(f"no file's name contains {' or '.join(options.names)}")
-        with site() as variables:
-            reports = BUILD / "reports"
-            reports.mkdir(exist_ok=True)
-            runs = run_all(files, Runner(python, root, reports, variables, LIMIT, started + ALL))
+        with site() as variables, TemporaryDirectory(prefix="compat-") as reports:
+            runs = run_all(files, Runner(python, root, Path(reports), variables, LIMIT, started + ALL))
     except SetupError as error:
         print(error, file=sys.stderr)
         return 2

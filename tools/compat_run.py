@@ -15,10 +15,10 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-#: Seconds beyond a test's limit, and for starting and ending, after which a process without news is killed.
-GRACE = 30.0
+#: How much of what a process printed is kept, of one that crashed.
+LINES = 40
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ class Runner:
     python: str
     #: The suite's root: pytest's working directory.
     root: Path
-    #: Where reports and output go.
+    #: Where reports and what is printed go, for as long as it runs.
     output: Path
     environment: Mapping[str, str]
     #: Seconds for each test.
     limit: float = 20.0
+    #: Seconds beyond that, also for starting and ending, after which a process without news is killed.
+    grace: float = 30.0
     #: When all ends, as time.monotonic() says it.
     deadline: float = float("inf")
     stop: threading.Event = field(default_factory=threading.Event)
@@ -70,48 +72,54 @@ class Runner:
         name = Path(file).name
         report = self.output / f"{name}.jsonl"
         report.write_text("", encoding="utf-8")
-        (self.output / f"{name}.log").write_text("", encoding="utf-8")
-        while True:
-            before = len(_read(name, report).outcomes)
-            status = self._process(file, report, options)
+        run = FileRun(name)
+        while not self._is_over():
+            before = len(run.outcomes)
+            status, printed = self._process(file, report, options)
             run = _read(name, report)
             if run.started is not None:
-                _append(report, ended=run.started, **_end_of_process(status, report.with_suffix(".hung")))
+                _append(report, ended=run.started, **_end_of_process(status, printed, report.with_suffix(".hung")))
                 run = _read(name, report)
-            if self.stop.is_set() or time.monotonic() > self.deadline:
-                run.problem = "the time is up" if run.missing() else run.problem
-                return run
-            if not run.missing() and run.collected:
+            if run.collected and not run.missing():
                 return run
             if len(run.outcomes) == before:
-                run.problem = run.problem or f"pytest ended with {status} before any test: see {name}.log"
+                run.problem = run.problem or f"pytest ended with {status} before any test\n{printed}"
                 return run
+        run.problem = "time was up"
+        return run
 
-    def _process(self, file: str, report: Path, options: Sequence[str]) -> int:
-        """Run pytest on what the report does not have yet. A negative result is the signal that ended it."""
-        command = [self.python, "-m", "pytest", "-p", "compat_plugin", "-p", "no:cacheprovider", *options, file]
+    def _is_over(self) -> bool:
+        return self.stop.is_set() or time.monotonic() > self.deadline
+
+    def _process(self, file: str, report: Path, options: Sequence[str]) -> Tuple[int, str]:
+        """Run pytest on what the report does not have yet; returns how it ended (a signal is negative) and its output."""
+        # What Python prints belongs into a failure's report; what C or Rust print as they die must not be lost with it.
+        command = [self.python, "-m", "pytest", "-p", "compat_plugin", "-p", "no:cacheprovider", "--capture=sys"]
         environment = {
             **self.environment,
             "BROKERLESS_COMPAT_REPORT": str(report),
             "BROKERLESS_COMPAT_LIMIT": str(self.limit),
         }
-        with report.with_suffix(".log").open("a", encoding="utf-8") as log:
+        log = report.with_suffix(".log")
+        with log.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
-                command,
+                [*command, *options, file],
                 cwd=str(self.root),
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
             try:
-                return self._wait(process, report)
+                status = self._wait(process, report)
             finally:
                 # Its children too: a test that crashed could not end those that it had started.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        _drop_half_a_line(report)
+        return status, "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:])
 
     def _wait(self, process: subprocess.Popen[bytes], report: Path) -> int:
         size, news = -1, time.monotonic()
@@ -119,7 +127,7 @@ class Runner:
             now = time.monotonic()
             if report.stat().st_size != size:
                 size, news = report.stat().st_size, now
-            if now > min(news + self.limit + GRACE, self.deadline) or self.stop.wait(0.1):
+            if now > min(news + self.limit + self.grace, self.deadline) or self.stop.wait(0.1):
                 return -signal.SIGKILL
         return process.returncode
 
@@ -147,13 +155,18 @@ def _append(report: Path, **entry: str) -> None:
         file.write(json.dumps(entry) + "\n")
 
 
-def _end_of_process(status: int, hung: Path) -> Dict[str, str]:
+def _drop_half_a_line(report: Path) -> None:
+    """A process that was killed may have been writing."""
+    text = report.read_bytes()
+    report.write_bytes(text[: text.rfind(b"\n") + 1])
+
+
+def _end_of_process(status: int, printed: str, hung: Path) -> Dict[str, str]:
     """The outcome of the test in which the process ended."""
     stacks = hung.read_text(encoding="utf-8")
     if stacks:
         return {"outcome": "hung", "text": stacks}
     if status == -signal.SIGKILL:
-        return {"outcome": "hung", "text": "it did not even end itself at its limit, and was killed"}
-    if status < 0:
-        return {"outcome": "crashed", "text": f"the process ended with {signal.Signals(-status).name}"}
-    return {"outcome": "crashed", "text": f"the process ended with {status}"}
+        return {"outcome": "hung", "text": f"{printed}\nit did not even end itself at its limit, and was killed"}
+    how = signal.Signals(-status).name if status < 0 else str(status)
+    return {"outcome": "crashed", "text": f"{printed}\nthe process ended with {how}"}
