@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use crate::error::{errno, Error, Result};
+use crate::ffi::GROUP_MAX_LENGTH;
 use crate::socket::{Socket, State, ANY};
 
 const RCVTIMEO: i32 = zmq_sys::ZMQ_RCVTIMEO as i32;
@@ -10,9 +11,6 @@ const SNDTIMEO: i32 = zmq_sys::ZMQ_SNDTIMEO as i32;
 const TYPE: i32 = zmq_sys::ZMQ_TYPE as i32;
 const EVENTS: i32 = zmq_sys::ZMQ_EVENTS as i32;
 const FD: i32 = zmq_sys::ZMQ_FD as i32;
-
-/// The longest name of a group, in bytes.
-pub const GROUP_MAX_LENGTH: usize = 255;
 
 impl Socket {
     /// Sets an option of type int.

@@ -37,12 +37,7 @@ impl Socket {
         done.map(|(_, routing_id)| routing_id).map_err(explained)
     }
 
-    fn attach<T>(
-        &self,
-        text: &str,
-        bound: bool,
-        work: impl Fn(&RawSocket, &CStr) -> Result<T>,
-    ) -> Result<(String, T)> {
+    fn attach<T>(&self, text: &str, bound: bool, work: impl Fn(&RawSocket, &CStr) -> Result<T>) -> Result<(String, T)> {
         // A closed socket is the better news than a bad endpoint.
         self.lock()?.raw()?;
         let endpoint = Endpoint::parse(text)?;

@@ -35,6 +35,9 @@ pub fn fork_generation() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
+/// The longest name of a group, in bytes.
+pub const GROUP_MAX_LENGTH: usize = 255;
+
 /// How many generations of forks have statics of their own; what comes after them shares the last.
 pub const GENERATIONS: usize = 16;
 
@@ -238,8 +241,14 @@ impl Message {
     }
 
     /// Sends it to a group.
+    ///
+    /// # Errors
+    /// EINVAL for a name that libzmq would cut off.
     pub fn set_group(&mut self, group: &CStr) -> Result<()> {
-        // SAFETY: an initialised message and a NUL-terminated string, which libzmq copies; too long is EINVAL.
+        if group.count_bytes() > GROUP_MAX_LENGTH {
+            return Err(Error::zmq(libc::EINVAL));
+        }
+        // SAFETY: an initialised message and a NUL-terminated string, which libzmq copies.
         check(unsafe { sys::zmq_msg_set_group(&mut self.0, group.as_ptr()) })
     }
 

@@ -32,12 +32,8 @@ pub(crate) const ANY: Events = 0;
 
 /// These say that there is room even where the queue to the one peer concerned is full, so that their events do not tell
 /// whose turn it is: among several threads that wait to send, one may use up the news that was meant for another.
-const ALWAYS_WRITABLE: [i32; 4] = [
-    zmq_sys::ZMQ_ROUTER as i32,
-    zmq_sys::ZMQ_XPUB as i32,
-    zmq_sys::ZMQ_SERVER as i32,
-    zmq_sys::ZMQ_PEER as i32,
-];
+const ALWAYS_WRITABLE: [i32; 4] =
+    [zmq_sys::ZMQ_ROUTER as i32, zmq_sys::ZMQ_XPUB as i32, zmq_sys::ZMQ_SERVER as i32, zmq_sys::ZMQ_PEER as i32];
 /// So a thread that waits to send on one of them looks again this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 

@@ -296,7 +296,8 @@ class Socket:
 
         Returns None for what was copied, else the frame's MessageTracker: with track=True it tells when libzmq is done, and
         without it is None (or done, for what was too small). track=True with a Frame that is not tracked raises ValueError.
-        `routing_id` is the peer to send to (SERVER, PEER), `group` the group (RADIO); a Frame keeps them.
+        `routing_id` is the peer to send to (SERVER, PEER), `group` the group (RADIO); a Frame keeps them. Other types refuse
+        them (ENOTSUP).
 
         Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for SNDTIMEO milliseconds
         (by default for ever). Raises Again when there was none in time, ZMQError(EFSM) for a REQ or REP that is not to send

@@ -51,7 +51,8 @@ impl PyContext {
     /// Becomes another handle to the context that libzmq has at this address.
     fn _share_address(&self, py: Python<'_>, address: usize) -> PyResult<()> {
         let none = || {
-            let why = format!("brokerless has no context at the address {address:#x}; other libraries' cannot be shared");
+            let why =
+                format!("brokerless has no context at the address {address:#x}; other libraries' cannot be shared");
             Error::explained(errno::EFAULT, why)
         };
         self.fill(context::at(address).ok_or_else(none).or_raise(py)?)

@@ -13,8 +13,8 @@ use super::buffer::{self, Payload};
 use super::errors::OrRaise;
 use super::loan::Loan;
 use super::tracker;
-use crate::access::GROUP_MAX_LENGTH;
 use crate::error::{errno, Error};
+use crate::ffi::GROUP_MAX_LENGTH;
 use crate::message::{Message, Part};
 use crate::options::MESSAGE_OPTIONS;
 
@@ -320,7 +320,9 @@ pub fn set_routing_id(message: &mut Message, routing_id: u32) -> crate::error::R
 
 /// Sends a message to a group.
 pub fn set_group(message: &mut Message, group: &CStr) -> crate::error::Result<()> {
-    message.set_group(group).map_err(|error| error.or_explain(|| format!("a group has {GROUP_MAX_LENGTH} bytes at most")))
+    message
+        .set_group(group)
+        .map_err(|error| error.or_explain(|| format!("a group has {GROUP_MAX_LENGTH} bytes at most")))
 }
 
 /// `group=` of send().

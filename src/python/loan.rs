@@ -17,6 +17,9 @@ use super::interrupt::{blocking, deadline};
 use crate::event::Event;
 use crate::ffi::{of_this_process, GENERATIONS};
 
+/// How long the thread waits for more.
+const IDLE: Duration = Duration::from_millis(500);
+
 /// Memory of a Python object, kept in place for libzmq.
 pub struct Loan {
     id: u64,
@@ -99,25 +102,29 @@ impl Office {
         self.bell.notify_all();
     }
 
-    /// The thread: gives back what is in the box, until the end of the process.
+    /// The thread: gives back what is in the box, until nothing comes any more.
     fn work(&self) {
         loop {
             let batch = {
                 let mut guard = self.desk.lock();
                 while guard.as_ref().is_some_and(|desk| desk.returned.is_empty() && !desk.closed) {
-                    self.bell.wait(&mut guard);
+                    if self.bell.wait_for(&mut guard, IDLE).timed_out() {
+                        break;
+                    }
                 }
-                match guard.as_mut() {
-                    Some(desk) if !desk.returned.is_empty() => std::mem::take(&mut desk.returned),
-                    _ => break,
+                let Some(desk) = guard.as_mut() else {
+                    return;
+                };
+                if desk.returned.is_empty() {
+                    // Under the lock: the next that comes back starts another thread.
+                    desk.running = false;
+                    self.bell.notify_all();
+                    return;
                 }
+                std::mem::take(&mut desk.returned)
             };
             self.give_back(batch);
         }
-        if let Some(desk) = self.desk.lock().as_mut() {
-            desk.running = false;
-        }
-        self.bell.notify_all();
     }
 
     fn give_back(&self, batch: Vec<Returned>) {

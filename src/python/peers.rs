@@ -71,7 +71,8 @@ impl PySocket {
     /// Raises UnknownAttribute (ENOTSUP) for other types (an XPUB receives subscriptions as messages).
     #[getter]
     fn subscriptions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let topics = self.core().and_then(|socket| socket.subscriptions()).map_err(|error| missing_attribute(py, error))?;
+        let topics =
+            self.core().and_then(|socket| socket.subscriptions()).map_err(|error| missing_attribute(py, error))?;
         let dict = PyDict::new(py);
         for (topic, count) in topics {
             dict.set_item(PyBytes::new(py, &topic), count)?;

@@ -86,7 +86,9 @@ impl PySocket {
         let limit = match usize::try_from(nbytes) {
             Ok(0) => room,
             Ok(limit) if limit <= room => limit,
-            Ok(_) => return Err(PyValueError::new_err(format!("nbytes={nbytes} is more than the buffer's {room} bytes"))),
+            Ok(_) => {
+                return Err(PyValueError::new_err(format!("nbytes={nbytes} is more than the buffer's {room} bytes")))
+            }
             Err(_) => return Err(PyValueError::new_err(format!("nbytes={nbytes} is negative"))),
         };
         let message = recv_frame(py, socket, flags, timeout)?;

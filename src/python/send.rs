@@ -12,7 +12,7 @@ use super::frame::{group_name, set_group, set_routing_id, PyFrame};
 use super::interrupt::{blocking, deadline};
 use super::socket::PySocket;
 use super::{errors::OrRaise, json, tracker};
-use crate::error::Result;
+use crate::error::{errno, Error, Result};
 use crate::explain;
 use crate::message::{Message, Part};
 use crate::socket::Socket;
@@ -35,7 +35,8 @@ impl PySocket {
     ///
     /// Returns None for what was copied, else the frame's MessageTracker: with track=True it tells when libzmq is done, and
     /// without it is None (or done, for what was too small). track=True with a Frame that is not tracked raises ValueError.
-    /// `routing_id` is the peer to send to (SERVER, PEER), `group` the group (RADIO); a Frame keeps them.
+    /// `routing_id` is the peer to send to (SERVER, PEER), `group` the group (RADIO); a Frame keeps them. Other types refuse
+    /// them (ENOTSUP).
     ///
     /// Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for SNDTIMEO milliseconds
     /// (by default for ever). Raises Again when there was none in time, ZMQError(EFSM) for a REQ or REP that is not to send
@@ -57,6 +58,7 @@ impl PySocket {
         let socket = self.core().or_raise(py)?;
         let group = group.map(group_name).transpose()?;
         let manner = Manner { threshold: (!copy).then(|| self.copy_threshold()), track, routing_id, group };
+        manner.check(socket).or_raise(py)?;
         let (mut payload, tracker) = manner.prepare(data)?;
         let mut part = payload.part();
         let flags_sent = flags & SNDMORE;
@@ -142,6 +144,9 @@ impl PySocket {
     }
 }
 
+/// The types that choose a peer by its routing id.
+const TO_PEERS: [i32; 2] = [zmq_sys::ZMQ_SERVER as i32, zmq_sys::ZMQ_PEER as i32];
+
 /// How a message is to be sent.
 #[derive(Default)]
 pub struct Manner {
@@ -156,6 +161,22 @@ pub struct Manner {
 }
 
 impl Manner {
+    /// Whether the type of the socket can do that.
+    ///
+    /// # Errors
+    /// ENOTSUP: libzmq would send all the same, to whomever.
+    #[inline]
+    pub fn check(&self, socket: &Socket) -> Result<()> {
+        let wrong = |what: &str| Err(Error::explained(errno::ENOTSUP, what));
+        if self.routing_id.is_some() && !TO_PEERS.contains(&socket.kind()) {
+            return wrong("routing_id= is for SERVER and PEER sockets");
+        }
+        if self.group.is_some() && socket.kind() != zmq_sys::ZMQ_RADIO as i32 {
+            return wrong("group= is for RADIO sockets");
+        }
+        Ok(())
+    }
+
     /// What to send as one frame, and its tracker.
     #[inline]
     pub fn prepare<'py>(&self, data: &Bound<'py, PyAny>) -> PyResult<(Payload<'py>, Option<Py<PyAny>>)> {
@@ -180,10 +201,7 @@ impl Manner {
     }
 
     /// What to send as the frames of one message, and the tracker of all of them.
-    pub fn prepare_all<'py>(
-        &self,
-        msg_parts: &Bound<'py, PyAny>,
-    ) -> PyResult<(Vec<Payload<'py>>, Option<Py<PyAny>>)> {
+    pub fn prepare_all<'py>(&self, msg_parts: &Bound<'py, PyAny>) -> PyResult<(Vec<Payload<'py>>, Option<Py<PyAny>>)> {
         let py = msg_parts.py();
         let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
         let mut trackers = Vec::new();

@@ -83,7 +83,8 @@ impl PySocket {
     /// Becomes another handle to the open socket that libzmq has at this address; returns its context's address.
     fn _share_address(&self, py: Python<'_>, address: usize) -> PyResult<usize> {
         let none = || {
-            let why = format!("brokerless has no open socket at the address {address:#x}; other libraries' cannot be shared");
+            let why =
+                format!("brokerless has no open socket at the address {address:#x}; other libraries' cannot be shared");
             Error::explained(errno::ENOTSOCK, why)
         };
         let socket = py.detach(|| context::socket_at(address)).ok_or_else(none).or_raise(py)?;

@@ -92,7 +92,9 @@ impl PyWaiter {
         group: Option<&str>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let group = group.map(group_name).transpose()?;
-        let (payload, tracker) = Manner { threshold, track, routing_id, group }.prepare(data)?;
+        let manner = Manner { threshold, track, routing_id, group };
+        manner.check(self.listener.socket()).or_raise(py)?;
+        let (payload, tracker) = manner.prepare(data)?;
         self.send_now(py, &mut [payload], tracker, flags)
     }
 
