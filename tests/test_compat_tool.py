@@ -163,7 +163,43 @@ def test_a_file_that_cannot_be_imported_says_why(
     assert "No module named 'zmq.missing'" in runner.run("tests/test_broken.py").problem
     assert "no tests ran" in runner.run("tests/test_empty.py").problem
     assert "pytest ended with 5 before any test" in runner.run("tests/test_exits.py").problem
-    assert "unrecognized arguments: --nonsense" in runner.run("tests/test_empty.py", ["--nonsense"]).problem
+
+
+def test_what_races_is_run_again(suite: Callable[..., Path], make_runner: Callable[..., Runner]) -> None:
+    """Whether it failed, hung or crashed; what has passed is not."""
+    root = suite(
+        test_races="""
+import os, threading
+from pathlib import Path
+
+def attempt(name):
+    with open(name, "a") as file:
+        file.write("x")
+    return Path(name).stat().st_size
+
+def test_fails_once(): assert attempt("fails") == 2
+def test_hangs_once():
+    if attempt("hangs") == 1:
+        threading.Event().wait()
+def test_crashes_twice():
+    if attempt("crashes") < 3:
+        os._exit(1)
+def test_passes(): assert attempt("passes") == 1
+def test_never_passes(): assert not attempt("never")
+"""
+    )
+    run = make_runner(root, limit=1.0).run("tests/test_races.py", reruns=3)
+    kinds = {test.partition("::")[2]: outcome.kind for test, outcome in run.outcomes.items()}
+    assert kinds == {
+        "test_fails_once": "passed",
+        "test_hangs_once": "passed",
+        "test_crashes_twice": "passed",
+        "test_passes": "passed",
+        "test_never_passes": "failed",
+    }
+    assert (root / "never").stat().st_size == 4
+    assert run.reruns == 1 + 1 + 2 + 3
+    assert run.problem == ""
 
 
 def test_a_process_that_stopped_itself_is_killed(

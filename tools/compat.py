@@ -87,8 +87,7 @@ def run_all(files: Sequence[Path], runner: Runner) -> List[FileRun]:
     """Run the files, and print the table as it grows."""
 
     def run(file: Path) -> FileRun:
-        options = [f"--reruns={RERUNS[file.name]}"] if file.name in RERUNS else []
-        return runner.run(str(file.relative_to(runner.root)), options)
+        return runner.run(str(file.relative_to(runner.root)), RERUNS.get(file.name, 0))
 
     print(f"{line('file', 'tests', 'passed')}\n{line('-' * 26, '-' * 6, '-' * 7)}")
     runs = []

@@ -1,7 +1,7 @@
 """A pytest plugin that says line by line what happens, so that nothing is lost when a test takes the process with it.
 
 The report (BROKERLESS_COMPAT_REPORT) has one JSON object a line: what was collected, which test started, how it ended.
-What it says has ended is not run again. A test that takes longer than BROKERLESS_COMPAT_LIMIT seconds ends the process
+What it says has ended, and is to be run once only, is not run again. A test that takes longer than BROKERLESS_COMPAT_LIMIT seconds ends the process
 from a native thread, which no lock can keep from it; where every thread was is then in the report's neighbour `.hung`.
 
 Runs in the environment of pyzmq's tests: it imports nothing of tools.
@@ -26,7 +26,12 @@ class Reporter:
 
     def __init__(self, path: Path, limit: float) -> None:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self.ended = {entry["ended"] for entry in map(json.loads, lines) if "ended" in entry}
+        self.ended = set()
+        for entry in map(json.loads, lines):
+            if "ended" in entry:
+                self.ended.add(entry["ended"])
+            elif "rerun" in entry:
+                self.ended.discard(entry["rerun"])
         self.limit = limit
         self.process = os.getpid()
         self.report = path.open("a", encoding="utf-8")

@@ -15,7 +15,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 #: How much of what a process printed is kept, of one that crashed.
 LINES = 40
@@ -67,22 +67,28 @@ class Runner:
     deadline: float = float("inf")
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, file: str, options: Sequence[str] = ()) -> FileRun:
-        """Run one file, such as "tests/test_socket.py", with further options for pytest."""
+    def run(self, file: str, reruns: int = 0) -> FileRun:
+        """Run one file, such as "tests/test_socket.py", and then what has not passed of it, up to so many times."""
         name = Path(file).name
         report = self.output / f"{name}.jsonl"
         report.write_text("", encoding="utf-8")
         run = FileRun(name)
         while not self._is_over():
             before = len(run.outcomes)
-            status, printed = self._process(file, report, options)
+            status, printed = self._process(file, report)
             run = _read(name, report)
             if run.started is not None:
                 _append(report, ended=run.started, **_end_of_process(status, printed, report.with_suffix(".hung")))
                 run = _read(name, report)
             if run.collected and not run.missing():
-                return run
-            if len(run.outcomes) == before:
+                failed = [test for test, outcome in run.outcomes.items() if outcome.kind not in ("passed", "skipped")]
+                if not failed or reruns == 0:
+                    return run
+                reruns -= 1
+                for test in failed:
+                    _append(report, rerun=test)
+                run = _read(name, report)
+            elif len(run.outcomes) == before:
                 run.problem = run.problem or f"pytest ended with {status} before any test\n{printed}"
                 return run
         run.problem = "time was up"
@@ -91,7 +97,7 @@ class Runner:
     def _is_over(self) -> bool:
         return self.stop.is_set() or time.monotonic() > self.deadline
 
-    def _process(self, file: str, report: Path, options: Sequence[str]) -> Tuple[int, str]:
+    def _process(self, file: str, report: Path) -> Tuple[int, str]:
         """Run pytest on what the report does not have yet; returns how it ended (a signal is negative) and its output."""
         # What Python prints belongs into a failure's report; what C or Rust print as they die must not be lost with it.
         command = [self.python, "-m", "pytest", "-p", "compat_plugin", "-p", "no:cacheprovider", "--capture=sys"]
@@ -103,7 +109,7 @@ class Runner:
         log = report.with_suffix(".log")
         with log.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
-                [*command, *options, file],
+                [*command, file],
                 cwd=str(self.root),
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -144,6 +150,7 @@ def _read(name: str, report: Path) -> FileRun:
             run.started = entry["started"]
         elif "rerun" in entry:
             run.reruns += 1
+            run.outcomes.pop(entry["rerun"], None)
         else:
             run.started = None
             run.outcomes[entry["ended"]] = Outcome(entry["outcome"], entry["text"])

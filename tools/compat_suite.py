@@ -51,7 +51,8 @@ PYZMQ_SKIPS = {
     "tests/test_socket.py::TestSocket::test_shadow_pyczmq": _PYCZMQ,
 }
 
-#: Files whose tests race in pyzmq itself, and how often a failure among them is run again.
+#: Files whose tests race with pyzmq too, and how often what has not passed of them is run again: test_log's log before the
+#: subscription has surely arrived, and then wait for ever.
 RERUNS = {"test_log.py": 5}
 
 #: How many tests of each file pyzmq passes: 335 in all.
