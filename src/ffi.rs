@@ -38,16 +38,6 @@ pub fn fork_generation() -> u64 {
 /// The longest name of a group, in bytes.
 pub const GROUP_MAX_LENGTH: usize = 255;
 
-/// How many generations of forks have statics of their own; what comes after them shares the last.
-pub const GENERATIONS: usize = 16;
-
-/// This process's own one of some statics. A forked child must not use its parent's: they may have been locked, for ever,
-/// as it forked.
-pub fn of_this_process<T>(all: &'static [T; GENERATIONS]) -> &'static T {
-    let generation = usize::try_from(fork_generation()).unwrap_or(usize::MAX);
-    &all[generation.min(GENERATIONS - 1)]
-}
-
 /// What poll(2) is given: the number alone.
 pub fn borrow_fd(fd: RawFd) -> BorrowedFd<'static> {
     // SAFETY: -1 is the only value that must not be borrowed, and is replaced. The result goes to poll(2) only, which
@@ -214,12 +204,6 @@ impl Message {
             let value = sys::zmq_msg_gets(&self.0, name.as_ptr());
             (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
         }
-    }
-
-    /// Sets a numeric property; libzmq has none that can be set.
-    pub fn set(&mut self, property: i32, value: i32) -> Result<()> {
-        // SAFETY: an initialised message; unknown properties are EINVAL.
-        check(unsafe { sys::zmq_msg_set(&mut self.0, property, value) })
     }
 
     /// The peer that it came from, or goes to, for SERVER and PEER; 0 is none.

@@ -271,9 +271,9 @@ impl PyFrame {
     /// Raises ZMQError(EINVAL) for the number of an option: libzmq has none that can be set.
     fn set(&self, py: Python<'_>, option: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(number) = option.extract::<i32>() {
-            let value = value.extract()?;
-            let done = self.message.lock().set(number, value);
-            return done.or_raise(py);
+            value.extract::<i32>()?;
+            let why = format!("the option {number} of a frame cannot be set");
+            return Err(Error::explained(errno::EINVAL, why)).or_raise(py);
         }
         let name = text(option)?;
         match name.to_bytes() {

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use super::buffer::lend;
 use super::interrupt::{blocking, deadline};
 use crate::event::Event;
-use crate::ffi::{of_this_process, GENERATIONS};
+use crate::fork::{of_this_process, GENERATIONS};
 
 /// How long the thread waits for more.
 const IDLE: Duration = Duration::from_millis(500);
