@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test lint notebooks student lab clean check check-lint
+.PHONY: help course test compat lint notebooks student lab clean check check-lint
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -35,6 +35,9 @@ course: notebooks ## build and install, run the whole lecture, print its table (
 test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes to pytest)
 	cargo test --release
 	$(BIN)/python -m pytest $(ARGS)
+
+compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pass (ONLY="socket poll" runs a part)
+	@$(BIN)/python -m tools.compat $(if $(ONLY),$(ONLY),--check)
 
 lint: check-lint $(STAMPS)/lint ## check format, lints, types and stubs
 	cargo fmt --all --check

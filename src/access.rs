@@ -1,12 +1,16 @@
 //! Options of a socket, by number: what the option table gives a type to.
 
-use crate::error::Result;
+use std::ffi::CStr;
+
+use crate::error::{errno, Error, Result};
+use crate::ffi::GROUP_MAX_LENGTH;
 use crate::socket::{Socket, State, ANY};
 
 const RCVTIMEO: i32 = zmq_sys::ZMQ_RCVTIMEO as i32;
 const SNDTIMEO: i32 = zmq_sys::ZMQ_SNDTIMEO as i32;
 const TYPE: i32 = zmq_sys::ZMQ_TYPE as i32;
 const EVENTS: i32 = zmq_sys::ZMQ_EVENTS as i32;
+const FD: i32 = zmq_sys::ZMQ_FD as i32;
 
 impl Socket {
     /// Sets an option of type int.
@@ -37,6 +41,7 @@ impl Socket {
             // What is an XPUB underneath answers as the PUB it was opened as.
             TYPE => state.get_i32(TYPE).map(|_| state.kind),
             EVENTS => state.events(),
+            FD => state.raw()?.fd(),
             _ => state.get_i32(option),
         })
     }
@@ -62,6 +67,32 @@ impl Socket {
         let len = self.once(ANY, |state| state.raw()?.get(option, &mut value))?;
         value.truncate(len);
         Ok(value)
+    }
+}
+
+/// Groups (RFC 48) and peers by number (RFC 41), which are draft in libzmq.
+impl Socket {
+    /// Lets a DISH receive what is sent to a group.
+    pub fn join(&self, group: &CStr) -> Result<()> {
+        let explained = |error: Error| match error.errno() {
+            errno::EINVAL => error.or_explain(|| {
+                let most = GROUP_MAX_LENGTH;
+                format!("the group {group:?} is joined already, or longer than {most} bytes")
+            }),
+            errno::ENOTSUP => error.or_explain(|| "groups are for DISH sockets".into()),
+            _ => error,
+        };
+        self.once(ANY, |state| state.raw()?.join(group)).map_err(explained)
+    }
+
+    /// Ends that.
+    pub fn leave(&self, group: &CStr) -> Result<()> {
+        let explained = |error: Error| match error.errno() {
+            errno::EINVAL => error.or_explain(|| format!("the group {group:?} was not joined")),
+            errno::ENOTSUP => error.or_explain(|| "groups are for DISH sockets".into()),
+            _ => error,
+        };
+        self.once(ANY, |state| state.raw()?.leave(group)).map_err(explained)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Binding and connecting, and their undoing; a port that was given up is free when the call returns.
 
+use std::ffi::CStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
+use crate::error::{errno, Error, Result};
 use crate::explain;
+use crate::ffi::RawSocket;
 use crate::monitor::{Event, Watch};
 use crate::socket::{Attached, Socket, ANY};
 use crate::wait::{Deadline, Interrupt};
@@ -16,20 +18,25 @@ pub(crate) const RELEASE: Duration = Duration::from_millis(500);
 impl Socket {
     /// Binds. Returns the endpoint with what libzmq has put for wildcards, such as the port.
     pub fn bind(&self, endpoint: &str) -> Result<String> {
-        self.attach(endpoint, true)
+        let done = self.attach(endpoint, true, RawSocket::bind);
+        self.tell_of_bind(endpoint, done.as_ref().err());
+        done.map(|(resolved, ())| resolved)
     }
 
     /// Connects.
     pub fn connect(&self, endpoint: &str) -> Result<()> {
-        self.attach(endpoint, false).map(drop)
+        self.attach(endpoint, false, RawSocket::connect).map(drop)
     }
 
-    fn attach(&self, text: &str, bound: bool) -> Result<String> {
-        let done = self.try_attach(text, bound);
-        if bound {
-            self.tell_of_bind(text, done.as_ref().err());
-        }
-        done
+    /// Connects a PEER, and returns the routing id by which it sends to the one it connects to.
+    pub fn connect_peer(&self, endpoint: &str) -> Result<u32> {
+        let done = self.attach(endpoint, false, RawSocket::connect_peer);
+        let explained = |error: Error| match error.errno() {
+            errno::ENOTSUP => Error::explained(errno::ENOTSUP, "connect_peer() is for PEER sockets"),
+            errno::EFAULT => Error::explained(errno::EFAULT, "connect_peer() does not go with IMMEDIATE"),
+            _ => error,
+        };
+        done.map(|(_, routing_id)| routing_id).map_err(explained)
     }
 
     /// Lets a user's monitor know of a bind before that returns, as libzmq does.
@@ -49,9 +56,10 @@ impl Socket {
         }
     }
 
-    fn try_attach(&self, text: &str, bound: bool) -> Result<String> {
+    fn attach<T>(&self, text: &str, bound: bool, work: impl Fn(&RawSocket, &CStr) -> Result<T>) -> Result<(String, T)> {
+        // A closed socket is the better news than a bad endpoint.
+        self.lock()?.raw()?;
         let endpoint = Endpoint::parse(text)?;
-        self.0.context.check_fork()?;
         let watch = if endpoint.is_inproc() { None } else { self.watch_early()? };
         let resolved = self.once(ANY, |state| {
             let raw = state.raw()?;
@@ -60,14 +68,10 @@ impl Socket {
                 state.watch = Some(watch.clone());
             }
             let raw = state.raw()?;
-            if bound {
-                raw.bind(endpoint.as_c())?;
-            } else {
-                raw.connect(endpoint.as_c())?;
-            }
+            let done = work(raw, endpoint.as_c())?;
             let resolved = state.last_endpoint()?;
             state.endpoints.push(Attached { endpoint: resolved.clone(), bound, given: text.to_owned() });
-            Ok(resolved)
+            Ok((resolved, done))
         });
         let resolved = resolved.map_err(|error| explain::attach(text, bound, error))?;
         if endpoint.is_inproc() {

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::constants::{name_of, SOCKET_TYPES};
 use crate::error::{errno, Error, Result};
+use crate::event::Event;
 use crate::explain::describe;
 use crate::ffi::{fork_generation, RawContext, RawSocket};
+use crate::fork::{of_this_process, GENERATIONS};
 use crate::monitor::Hub;
 use crate::socket::{Shared, Socket};
-use crate::wait::{wait, Deadline, Interrupt, Source, Waker};
+use crate::wait::{Deadline, Interrupt};
 
 /// Sockets that libzmq may open beyond what the user asked for: two for each watched socket, three for a monitored one.
 const SPARE_SOCKETS: i32 = 1024;
@@ -30,6 +31,8 @@ pub struct Context(Arc<Inner>);
 pub(crate) struct Inner {
     raw: Mutex<Life>,
     generation: u64,
+    /// Left to end by itself: to its users it has ended.
+    abandoned: AtomicBool,
     max_sockets: AtomicUsize,
     next_id: AtomicU64,
     /// Every open socket that a user made.
@@ -39,30 +42,21 @@ pub(crate) struct Inner {
 
 enum Life {
     Open(RawContext),
-    Ending(Arc<Ending>),
-}
-
-/// A termination under way.
-#[derive(Default)]
-struct Ending {
-    done: AtomicBool,
-    waiters: Mutex<Vec<Arc<Waker>>>,
+    /// A termination under way.
+    Ending(Arc<Event>),
 }
 
 /// The contexts of a process, for what concerns all: who holds a port, and the end.
 struct Registry {
     contexts: Mutex<Vec<Weak<Inner>>>,
     /// Endings whose context is gone already, but which may still deliver.
-    endings: Mutex<Vec<Weak<Ending>>>,
+    endings: Mutex<Vec<Weak<Event>>>,
 }
 
-/// A forked child has a registry of its own: the parent's may have been locked, for ever, as it forked.
 fn registry() -> &'static Registry {
-    const DEPTH: usize = 16;
-    static REGISTRIES: [Registry; DEPTH] =
-        [const { Registry { contexts: Mutex::new(Vec::new()), endings: Mutex::new(Vec::new()) } }; DEPTH];
-    let generation = usize::try_from(fork_generation()).unwrap_or(usize::MAX);
-    &REGISTRIES[generation.min(DEPTH - 1)]
+    static REGISTRIES: [Registry; GENERATIONS] =
+        [const { Registry { contexts: Mutex::new(Vec::new()), endings: Mutex::new(Vec::new()) } }; GENERATIONS];
+    of_this_process(&REGISTRIES)
 }
 
 impl Context {
@@ -75,6 +69,7 @@ impl Context {
         let inner = Arc::new(Inner {
             raw: Mutex::new(Life::Open(raw)),
             generation: fork_generation(),
+            abandoned: AtomicBool::new(false),
             max_sockets: AtomicUsize::new(MAX_SOCKETS),
             next_id: AtomicU64::new(1),
             sockets: Mutex::default(),
@@ -102,10 +97,7 @@ impl Context {
             ));
         }
         Socket::open(self, kind).map_err(|error| match error.errno() {
-            errno::EINVAL => error.or_explain(|| match name_of(SOCKET_TYPES, kind) {
-                Some(name) => format!("{name} is a draft socket type, which cannot be opened yet"),
-                None => format!("{kind} is no socket type"),
-            }),
+            errno::EINVAL => error.or_explain(|| format!("{kind} is no socket type")),
             _ => error,
         })
     }
@@ -148,7 +140,7 @@ impl Context {
         }
         match &*self.0.raw.lock() {
             Life::Open(_) => false,
-            Life::Ending(ending) => ending.done.load(Ordering::Acquire),
+            Life::Ending(ending) => ending.is_set() || self.0.abandoned.load(Ordering::Acquire),
         }
     }
 
@@ -168,7 +160,7 @@ impl Context {
     pub fn term(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
         self.check_fork()?;
         let ending = self.0.begin_ending();
-        ending.join(deadline, interrupt)
+        ending.wait(deadline, interrupt)
     }
 
     /// Ends because nobody uses it any more: closes its sockets as [`Socket::abandon`] does, and waits for no delivery.
@@ -185,6 +177,7 @@ impl Context {
             socket.abandon(patience);
         }
         self.0.begin_ending();
+        self.0.abandoned.store(true, Ordering::Release);
         lines
     }
 
@@ -233,12 +226,12 @@ impl Context {
 
 impl Inner {
     /// Starts the ending, once.
-    fn begin_ending(&self) -> Arc<Ending> {
+    fn begin_ending(&self) -> Arc<Event> {
         let mut life = self.raw.lock();
         if let Life::Ending(ending) = &*life {
             return ending.clone();
         }
-        let ending = Arc::new(Ending::default());
+        let ending = Arc::new(Event::default());
         let Life::Open(raw) = std::mem::replace(&mut *life, Life::Ending(ending.clone())) else {
             return ending;
         };
@@ -254,37 +247,12 @@ impl Inner {
         let worker = ending.clone();
         let finish = move || {
             raw.term();
-            worker.done.store(true, Ordering::Release);
-            for waiter in worker.waiters.lock().drain(..) {
-                waiter.wake();
-            }
+            worker.set();
         };
         // Without a thread to be had, the context is leaked rather than anybody blocked; the wait below then ends only
         // at its deadline or by a signal.
         let _ = std::thread::Builder::new().name("brokerless-term".into()).spawn(finish);
         ending
-    }
-}
-
-impl Ending {
-    fn join(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
-        let waker = Waker::of_this_thread()?;
-        loop {
-            waker.drain();
-            {
-                let mut waiters = self.waiters.lock();
-                if self.done.load(Ordering::Acquire) {
-                    return Ok(());
-                }
-                if !waiters.iter().any(|waiter| Arc::ptr_eq(waiter, &waker)) {
-                    waiters.push(waker.clone());
-                }
-            }
-            let mut sources = [Source::readable(waker.fd())];
-            if !wait(&mut sources, deadline, interrupt)? {
-                return Err(Error::again());
-            }
-        }
     }
 }
 
@@ -295,6 +263,17 @@ impl Drop for Inner {
             self.begin_ending();
         }
     }
+}
+
+/// The context of this process that libzmq has at an address.
+pub fn at(address: usize) -> Option<Context> {
+    let contexts: Vec<Arc<Inner>> = registry().contexts.lock().iter().filter_map(Weak::upgrade).collect();
+    contexts.into_iter().map(Context).find(|context| context.address().is_ok_and(|own| own == address))
+}
+
+/// The open socket of this process that libzmq has at an address.
+pub fn socket_at(address: usize) -> Option<Socket> {
+    all_sockets().into_iter().find(|socket| socket.address().is_ok_and(|own| own == address))
 }
 
 /// The open sockets of every context of this process.
@@ -349,7 +328,7 @@ pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> Vec<S
         let ending = context.0.begin_ending();
         // A little more than the longest linger, for the sockets to be reaped in.
         let limit = patience.saturating_sub(start.elapsed()) + Duration::from_millis(50);
-        let done = ending.join(Deadline::after(limit), interrupt).is_ok();
+        let done = ending.wait(Deadline::after(limit), interrupt).is_ok();
         // libzmq counts in whole milliseconds, and so may give up a little early.
         let took = start.elapsed() + Duration::from_millis(5);
         let late = |(linger, sent, _): &(Duration, u64, String)| *sent > 0 && (!done || took >= *linger);
@@ -360,10 +339,10 @@ pub fn flush_at_exit(patience: Duration, interrupt: &mut dyn Interrupt) -> Vec<S
         }
     }
     // Contexts that are gone already, with sockets that linger.
-    let endings: Vec<Arc<Ending>> = registry().endings.lock().iter().filter_map(Weak::upgrade).collect();
+    let endings: Vec<Arc<Event>> = registry().endings.lock().iter().filter_map(Weak::upgrade).collect();
     for ending in endings {
         let limit = patience.saturating_sub(start.elapsed()) + Duration::from_millis(50);
-        if lost.is_empty() && ending.join(Deadline::after(limit), interrupt).is_err() {
+        if lost.is_empty() && ending.wait(Deadline::after(limit), interrupt).is_err() {
             lost.push("a socket of a context that ended before".into());
         }
     }

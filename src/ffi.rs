@@ -35,6 +35,9 @@ pub fn fork_generation() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
+/// The longest name of a group, in bytes.
+pub const GROUP_MAX_LENGTH: usize = 255;
+
 /// What poll(2) is given: the number alone.
 pub fn borrow_fd(fd: RawFd) -> BorrowedFd<'static> {
     // SAFETY: -1 is the only value that must not be borrowed, and is replaced. The result goes to poll(2) only, which
@@ -128,6 +131,32 @@ impl Message {
         Ok(Message(raw))
     }
 
+    /// A frame around memory that somebody else owns: libzmq reads it in place, and drops the owner once it is done.
+    ///
+    /// That may happen in any thread, libzmq's own among them, and under a socket's lock: the owner's drop must not block.
+    pub fn from_owner<T: AsRef<[u8]> + Send + 'static>(owner: T) -> Result<Self> {
+        unsafe extern "C" fn release<T>(_data: *mut c_void, owner: *mut c_void) {
+            // SAFETY: the box given away below, which libzmq hands back once.
+            drop(unsafe { Box::from_raw(owner.cast::<T>()) });
+        }
+        let mut raw = sys::zmq_msg_t::default();
+        let owner = Box::into_raw(Box::new(owner));
+        // SAFETY: the box is alive, and stays where it is until `release`; nobody else reaches it, so that the bytes that
+        // it lends stay too. libzmq only reads them.
+        let rc = unsafe {
+            let bytes = (*owner).as_ref();
+            let data = bytes.as_ptr().cast_mut().cast();
+            sys::zmq_msg_init_data(&mut raw, data, bytes.len(), Some(release::<T>), owner.cast())
+        };
+        if rc == -1 {
+            let error = failed();
+            // SAFETY: libzmq has not taken it.
+            drop(unsafe { Box::from_raw(owner) });
+            return Err(error);
+        }
+        Ok(Message(raw))
+    }
+
     /// The frame's bytes.
     pub fn as_slice(&self) -> &[u8] {
         let len = self.len();
@@ -175,6 +204,36 @@ impl Message {
             let value = sys::zmq_msg_gets(&self.0, name.as_ptr());
             (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
         }
+    }
+
+    /// The peer that it came from, or goes to, for SERVER and PEER; 0 is none.
+    pub fn routing_id(&mut self) -> u32 {
+        // SAFETY: an initialised message; it is only read.
+        unsafe { sys::zmq_msg_routing_id(&mut self.0) }
+    }
+
+    /// Addresses it to a peer of a SERVER or PEER.
+    pub fn set_routing_id(&mut self, routing_id: u32) -> Result<()> {
+        // SAFETY: an initialised message; 0 is EINVAL.
+        check(unsafe { sys::zmq_msg_set_routing_id(&mut self.0, routing_id) })
+    }
+
+    /// The group that it is for, for RADIO and DISH; empty is none.
+    pub fn group(&mut self) -> String {
+        // SAFETY: an initialised message; the answer is NUL-terminated, lives as long as it, and is copied here.
+        unsafe { CStr::from_ptr(sys::zmq_msg_group(&mut self.0)) }.to_string_lossy().into_owned()
+    }
+
+    /// Sends it to a group.
+    ///
+    /// # Errors
+    /// EINVAL for a name that libzmq would cut off.
+    pub fn set_group(&mut self, group: &CStr) -> Result<()> {
+        if group.count_bytes() > GROUP_MAX_LENGTH {
+            return Err(Error::zmq(libc::EINVAL));
+        }
+        // SAFETY: an initialised message and a NUL-terminated string, which libzmq copies.
+        check(unsafe { sys::zmq_msg_set_group(&mut self.0, group.as_ptr()) })
     }
 
     /// A numeric property: `ZMQ_MORE`, `ZMQ_SHARED`.
@@ -262,7 +321,14 @@ impl RawContext {
         }
         // SAFETY: a fresh socket that nobody else owns.
         let socket = unsafe { zmq::Socket::from_raw(raw) };
-        Ok(RawSocket { raw, socket: ManuallyDrop::new(socket), generation: fork_generation() })
+        let mut socket = RawSocket {
+            raw,
+            socket: ManuallyDrop::new(socket),
+            bell: std::ptr::null_mut(),
+            generation: fork_generation(),
+        };
+        socket.hang_bell()?;
+        Ok(socket)
     }
 }
 
@@ -271,6 +337,8 @@ pub struct RawSocket {
     raw: *mut c_void,
     /// The owner; dropped by hand, since its own drop panics where zmq_close fails.
     socket: ManuallyDrop<zmq::Socket>,
+    /// A poller of libzmq, for the types that have no descriptor of their own (CLIENT, RADIO...); else NULL.
+    bell: *mut c_void,
     generation: u64,
 }
 
@@ -349,6 +417,63 @@ impl RawSocket {
     pub fn address(&self) -> usize {
         self.raw as usize
     }
+
+    /// Joins a group (DISH).
+    pub fn join(&self, group: &CStr) -> Result<()> {
+        // SAFETY: as in `bind`; likewise in the next two.
+        check(unsafe { sys::zmq_join(self.raw, group.as_ptr()) })
+    }
+
+    /// Leaves a group (DISH).
+    pub fn leave(&self, group: &CStr) -> Result<()> {
+        // SAFETY: as in `join`.
+        check(unsafe { sys::zmq_leave(self.raw, group.as_ptr()) })
+    }
+
+    /// Connects, and returns the routing id of the peer (PEER).
+    pub fn connect_peer(&self, endpoint: &CStr) -> Result<u32> {
+        // SAFETY: as in `join`; 0 is failure.
+        match unsafe { sys::zmq_connect_peer(self.raw, endpoint.as_ptr()) } {
+            0 => Err(failed()),
+            routing_id => Ok(routing_id),
+        }
+    }
+
+    /// The descriptor that is readable when there may be something to do.
+    pub fn fd(&self) -> Result<RawFd> {
+        let mut fd: RawFd = -1;
+        if self.has_bell() {
+            // SAFETY: a live poller and room for its descriptor.
+            check(unsafe { sys::zmq_poller_fd(self.bell, &mut fd) })?;
+            return Ok(fd);
+        }
+        let mut value = fd.to_ne_bytes();
+        self.get(sys::ZMQ_FD as c_int, &mut value)?;
+        Ok(RawFd::from_ne_bytes(value))
+    }
+
+    /// Whether its descriptor is a poller's: libzmq never takes back what rings there, so that we must.
+    pub fn has_bell(&self) -> bool {
+        !self.bell.is_null()
+    }
+
+    /// libzmq's thread-safe types have no descriptor; a poller of libzmq has one for them.
+    fn hang_bell(&mut self) -> Result<()> {
+        let mut thread_safe = [0u8; 4];
+        self.get(sys::ZMQ_THREAD_SAFE as c_int, &mut thread_safe)?;
+        if thread_safe == [0u8; 4] {
+            return Ok(());
+        }
+        let events = (sys::ZMQ_POLLIN | sys::ZMQ_POLLOUT) as std::ffi::c_short;
+        // SAFETY: a new poller, and a live socket that is taken off it before its close (see Drop).
+        unsafe {
+            self.bell = sys::zmq_poller_new();
+            if self.bell.is_null() {
+                return Err(failed());
+            }
+            check(sys::zmq_poller_add(self.bell, self.raw, std::ptr::null_mut(), events))
+        }
+    }
 }
 
 impl Drop for RawSocket {
@@ -356,6 +481,10 @@ impl Drop for RawSocket {
         if self.generation != fork_generation() {
             // The parent's socket: closing it here would write to the parent's own eventfd.
             return;
+        }
+        if self.has_bell() {
+            // SAFETY: a live poller, whose socket is still open; it is not used again.
+            unsafe { sys::zmq_poller_destroy(&mut self.bell) };
         }
         // SAFETY: dropped once, here; `into_raw` gives up the owner, so that nothing else closes it. A live socket of
         // this process closes without failing; libzmq's reaper does the rest.

@@ -1,7 +1,8 @@
 //! The core of brokerless: ZeroMQ that cannot hang or kill the process it runs in.
 //!
 //! Read it in this order. [`ffi`] wraps libzmq's C calls, and is the only file with `unsafe`; [`error`] is what they
-//! return. [`wait`] is the one place where a thread sleeps. [`context`] and [`socket`] build on them: a socket is a
+//! return. [`wait`] is the one place where a thread sleeps, [`event`] what happens once, [`fork`] what a forked child
+//! has for itself. [`context`] and [`socket`] build on them: a socket is a
 //! lock around libzmq's socket and a list of waiters; [`transfer`] sends and receives through it, [`access`] reads and
 //! sets its options, whose types stand in the table of [`options`]; [`attach`] binds and connects it, [`closing`] ends
 //! it. [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what happens on a
@@ -20,8 +21,10 @@ pub mod context;
 pub mod device;
 pub mod endpoint;
 pub mod error;
+pub mod event;
 pub mod explain;
 pub mod ffi;
+pub mod fork;
 pub mod json;
 pub mod listener;
 pub mod message;

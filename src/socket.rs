@@ -19,7 +19,7 @@ use crate::listener::is_readable;
 use crate::message::Message;
 use crate::monitor::Watch;
 use crate::subscriptions::{Subscribed, Subscriptions};
-use crate::wait::{wait, Deadline, Interrupt, Source, Waker};
+use crate::wait::{drain, wait, Deadline, Interrupt, Source, Waker};
 
 /// What a waiter waits for.
 pub type Events = i32;
@@ -32,7 +32,8 @@ pub(crate) const ANY: Events = 0;
 
 /// These say that there is room even where the queue to the one peer concerned is full, so that their events do not tell
 /// whose turn it is: among several threads that wait to send, one may use up the news that was meant for another.
-const ALWAYS_WRITABLE: [i32; 2] = [zmq_sys::ZMQ_ROUTER as i32, zmq_sys::ZMQ_XPUB as i32];
+const ALWAYS_WRITABLE: [i32; 4] =
+    [zmq_sys::ZMQ_ROUTER as i32, zmq_sys::ZMQ_XPUB as i32, zmq_sys::ZMQ_SERVER as i32, zmq_sys::ZMQ_PEER as i32];
 /// So a thread that waits to send on one of them looks again this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -137,7 +138,7 @@ impl Socket {
             subscribed: Subscribed::default(),
             returned: VecDeque::new(),
         };
-        let fd = state.get_i32(zmq_sys::ZMQ_FD as i32)?;
+        let fd = state.raw()?.fd()?;
         Ok(Socket(Arc::new(Shared {
             id: context.new_id(),
             kind,
@@ -372,6 +373,11 @@ impl State {
 
     /// ZMQ_EVENTS, with what was given back. Asking for it makes libzmq look at all that its I/O threads have to say.
     fn raw_events(&self) -> Result<Events> {
+        let raw = self.raw()?;
+        if raw.has_bell() {
+            // Before the look: what rings after it is news.
+            drain(raw.fd()?);
+        }
         let events = self.get_i32(zmq_sys::ZMQ_EVENTS as i32)?;
         Ok(if self.returned.is_empty() { events } else { events | POLLIN })
     }

@@ -185,6 +185,7 @@ impl State {
     #[inline]
     fn recv_into(&mut self, message: &mut Message) -> Result<()> {
         if self.subscriptions.is_some() {
+            self.raw()?;
             return Err(Error::explained(errno::ENOTSUP, "a PUB socket only sends; its subscribers receive"));
         }
         match self.returned.pop_front() {

@@ -126,15 +126,20 @@ impl Waker {
 
     /// Forgets the wakes so far.
     pub fn drain(&self) {
-        let mut count = [0u8; 8];
-        // Nothing to read means nothing to forget.
-        let _ = rustix::io::read(&self.0, &mut count);
+        drain(self.fd());
     }
 
     /// Its descriptor.
     pub fn fd(&self) -> RawFd {
         self.0.as_fd().as_raw_fd()
     }
+}
+
+/// Takes back all that an eventfd was written so far.
+pub(crate) fn drain(fd: RawFd) {
+    let mut count = [0u8; 8];
+    // Nothing to read means nothing to take back.
+    let _ = rustix::io::read(ffi::borrow_fd(fd), &mut count);
 }
 
 /// A descriptor to wait for, and what of it was seen.

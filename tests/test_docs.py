@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import warnings
 from enum import Enum
 from pathlib import Path
 from typing import Any, Iterator
@@ -46,6 +47,7 @@ FLAT = [
     "get_includes",
     "get_library_dirs",
     "has",
+    "install_as_zmq",
     "proxy",
     "proxy_steerable",
     "pyzmq_version",
@@ -70,7 +72,9 @@ OURS = {
     "SocketClosed",
     "SocketStats",
     "Streamer",
+    "UnknownAttribute",
     "get_library_dirs",
+    "install_as_zmq",
 }
 
 
@@ -91,7 +95,11 @@ def public_modules() -> Iterator[Any]:
     yield brokerless
     for found in pkgutil.walk_packages(brokerless.__path__, "brokerless."):
         if not any(part.startswith("_") for part in found.name.split(".")):
-            yield importlib.import_module(found.name)
+            with warnings.catch_warnings():
+                # A module that is deprecated as a whole says so when it is imported.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                module = importlib.import_module(found.name)
+            yield module
     yield _core
 
 

@@ -25,7 +25,7 @@ from brokerless.error import (
 )
 
 # What is different on purpose: two classes for what pyzmq reports as a bare ENOTSOCK or does not notice.
-ONLY_HERE = {"ForkedProcessError", "SocketClosed"}
+ONLY_HERE = {"ForkedProcessError", "SocketClosed", "UnknownAttribute"}
 
 ONE_ERRNO = {
     Again: errno.EAGAIN,

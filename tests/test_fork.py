@@ -309,3 +309,33 @@ ctx.destroy(linger=0)
 """
     )
     assert done.stdout == "True []\n"
+
+
+def test_memory_that_was_lent_before_the_fork(run_forking):
+    run_forking(
+        """
+large = 200_000
+lent = bytearray(large)
+frame = zmq.Frame(lent, copy=False, track=True)
+
+def work():
+    global frame
+    tracker = frame.tracker
+    del frame
+    tracker.wait(10)
+    lent.append(1)
+    with zmq.Context() as own, own.socket(zmq.PAIR) as a, own.socket(zmq.PAIR) as b:
+        a.bind("inproc://own")
+        b.connect("inproc://own")
+        tracker = a.send(bytes(large), copy=False, track=True)
+        assert len(b.recv(timeout=10)) == large
+        tracker.wait(10)
+
+assert child_of(work) == 0
+assert not frame.tracker.done
+tracker = one.send(frame, copy=False)
+assert len(other.recv(timeout=10)) == large
+del frame
+tracker.wait(10)
+"""
+    )

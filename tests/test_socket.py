@@ -285,10 +285,23 @@ def test_stats(pair, transport):
     assert "messages_sent=3" in repr(sent)
 
 
-@pytest.mark.parametrize(
-    ("kind", "text"), [(99, "99 is no socket type"), (zmq.SERVER, "SERVER is a draft socket type")]
-)
-def test_a_type_that_cannot_be_opened_says_why(ctx, kind, text):
-    with pytest.raises(zmq.ZMQError, match=text) as refused:
-        ctx.socket(kind)
+def test_a_type_that_does_not_exist_says_so(ctx):
+    with pytest.raises(zmq.ZMQError, match="99 is no socket type") as refused:
+        ctx.socket(99)
     assert refused.value.errno == zmq.EINVAL
+
+
+def test_what_a_type_cannot_tell_is_no_attribute(make_socket):
+    push = make_socket(zmq.PUSH)
+    assert hasattr(push, "peers") and not hasattr(push, "subscriptions")
+    with pytest.raises(zmq.error.UnknownAttribute, match="only a PUB") as refused:
+        push.subscriptions  # noqa: B018
+    assert refused.value.errno == zmq.ENOTSUP
+    push.close()
+    with pytest.raises(zmq.error.SocketClosed):
+        push.peers  # noqa: B018
+
+
+def test_the_old_name_of_the_type_is_deprecated(make_socket):
+    with pytest.warns(DeprecationWarning, match="Socket.type"):
+        assert make_socket(zmq.PUSH).socket_type == zmq.PUSH

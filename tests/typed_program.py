@@ -52,7 +52,7 @@ def sending(socket: zmq.Socket) -> None:
     for data in (b"x", bytearray(b"x"), memoryview(b"x")):
         socket.send(data, zmq.SNDMORE, timeout=1)
     socket.send(zmq.Frame(b"x"))
-    socket.send("x")  # type: ignore[arg-type]
+    socket.send("x")  # type: ignore[call-overload]
     socket.send_string("x")
     socket.send_string(b"x")  # type: ignore[arg-type]
     socket.send_json({"a": [1]}, sort_keys=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from . import backend as backend
 from . import constants, error
 from . import sugar as sugar
+from ._alias import install_as_zmq
 from ._core import (
     DeviceStats,
     Frame,
@@ -73,6 +74,7 @@ __all__ = [
     "get_includes",
     "get_library_dirs",
     "has",
+    "install_as_zmq",
     "proxy",
     "proxy_steerable",
     "pyzmq_version",

@@ -4,6 +4,7 @@ from . import backend as backend
 from . import constants as constants
 from . import error as error
 from . import sugar as sugar
+from ._alias import install_as_zmq as install_as_zmq
 from ._core import DeviceStats as DeviceStats
 from ._core import Frame as Frame
 from ._core import Peer as Peer

@@ -7,12 +7,15 @@ from typing import Any, Literal, final, overload
 from typing_extensions import Buffer, Self, disjoint_base
 
 from . import error
+from .tracker import MessageTracker
 
 __all__ = [
     "Context",
     "Device",
     "DeviceStats",
     "Frame",
+    "Released",
+    "loans",
     "json_dumps",
     "json_loads",
     "constants_table",
@@ -44,7 +47,10 @@ IPC_PATH_MAX_LEN: int
 class Context:
     """The core's part of a context: options, and the end. Use `brokerless.Context`, which makes sockets too."""
 
-    def __new__(cls, io_threads: int = 1) -> Self: ...
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def _open(self, io_threads: int) -> None: ...
+    def _share(self, other: Context) -> None: ...
+    def _share_address(self, address: int) -> None: ...
     @property
     def closed(self) -> bool:
         """Whether the context has ended: True once term() or destroy() has returned. Never raises."""
@@ -81,32 +87,101 @@ class Context:
 
 @disjoint_base
 class Frame:
-    """One frame of a message, in libzmq's own memory.
+    """One frame of a message, in libzmq's own memory or, with copy=False, in yours.
 
-    recv(copy=False) returns frames, and send() takes them: neither copies a large payload. `memoryview(frame)` reads it in
-    place, read-only, and keeps it alive; `bytes(frame)` copies it, `len(frame)` is its size in bytes. Frame(data) makes one
-    from anything bytes-like. A frame can be sent any number of times.
+    recv(copy=False) returns frames, and send() takes them, any number of times: neither copies a large payload.
+    `memoryview(frame)` reads and writes it in place, and keeps it alive; `bytes(frame)` copies it, `len(frame)` is its size in
+    bytes. `frame["User-Id"]` is get().
+
+    Frame(data) makes one from anything bytes-like. `copy` says whether its bytes are copied; None means those of fewer than
+    `copy_threshold` bytes (65536 by default). What is not copied must not be changed until libzmq is done with it: with
+    track=True, `tracker` tells when that is. Raises TypeError for str and for what is not bytes-like, BufferError for what is
+    not contiguous.
     """
 
-    def __new__(cls, data: Buffer | None = None) -> Self: ...
+    def __new__(
+        cls,
+        data: Buffer | None = None,
+        track: bool = False,
+        copy: bool | None = None,
+        copy_threshold: int | None = None,
+    ) -> Self: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __bytes__(self) -> builtins.bytes: ...
     def __len__(self) -> int: ...
+    def __copy__(self) -> Frame:
+        """Another frame of the same content, which is shared rather than copied where it is large."""
+    def fast_copy(self) -> Frame:
+        """Another frame of the same content, as copy.copy() makes it."""
     @property
     def bytes(self) -> builtins.bytes:
-        """The frame's bytes, copied into a new bytes object."""
+        """The frame's bytes, copied into a bytes object at the first look, and the same one from then on."""
+    @property
+    def buffer(self) -> memoryview:
+        """A memoryview of the frame's bytes, in place: one byte each, writable unless they belong to a bytes object."""
+    @property
+    def tracker(self) -> MessageTracker | None:
+        """Tells when libzmq is done with the frame's memory: a MessageTracker, or None for a frame made without track=True."""
     @property
     def more(self) -> bool:
         """Whether more frames of the same message follow (zmq_msg_more). Always False for a frame that was not received."""
+    @property
+    def routing_id(self) -> int:
+        """The peer that the frame came from, or goes to: a number, for SERVER and PEER sockets (RFC 41).
+
+        Raises ZMQError(EINVAL) for a frame that has none, and when 0 is set.
+        """
+    @routing_id.setter
+    def routing_id(self, routing_id: int) -> None: ...
+    @property
+    def group(self) -> str:
+        """The group that the frame was sent to, or is to be sent to, for RADIO and DISH sockets (RFC 48); "" is none.
+
+        At most 255 bytes in UTF-8: more raise ZMQError(EINVAL).
+        """
+    @group.setter
+    def group(self, group: str | builtins.bytes) -> None: ...
     @overload
-    def get(self, option: int) -> int:
+    def get(self, option: int | Literal["routing_id"]) -> int:
         """A property of the frame: an int for a MessageOption (`zmq.MORE`, `zmq.SHARED`; zmq_msg_get), a str for the name of a
-        property of the connection that it came by ("Peer-Address", "Socket-Type", "User-Id"...; zmq_msg_gets).
+        property of the connection that it came by ("Peer-Address", "Socket-Type", "User-Id"...; zmq_msg_gets). "routing_id"
+        and "group" are the attributes of these names.
 
         Raises ZMQError(EINVAL) for an option or property that the frame does not have.
         """
     @overload
-    def get(self, option: str) -> str: ...
+    def get(self, option: builtins.bytes | Literal["group"]) -> str: ...
+    @overload
+    def get(self, option: str) -> int | str: ...
+    @overload
+    def __getitem__(self, key: int | Literal["routing_id"]) -> int: ...
+    @overload
+    def __getitem__(self, key: builtins.bytes | Literal["group"]) -> str: ...
+    @overload
+    def __getitem__(self, key: str) -> int | str: ...
+    @overload
+    def set(self, option: Literal["routing_id"], value: int) -> None:
+        """Sets "routing_id" or "group", as the attributes of these names do.
+
+        Raises ZMQError(EINVAL) for the number of an option: libzmq has none that can be set.
+        """
+    @overload
+    def set(self, option: Literal["group"], value: str | builtins.bytes) -> None: ...
+    @overload
+    def set(self, option: int, value: int) -> None: ...
+    def __getattr__(self, name: str) -> int: ...
+
+@final
+class Released:
+    """Set when libzmq is done with a message that was sent without a copy; the part of `threading.Event` that says so."""
+
+    def is_set(self) -> bool:
+        """Whether libzmq is done with it."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until libzmq is done with it, `timeout` seconds at most (None: for ever); whether it is."""
+
+def loans() -> list[int]:
+    """A number for each piece of Python's memory that libzmq still has."""
 
 @final
 class Peer:
@@ -159,6 +234,23 @@ class Socket:
         """Binds to an endpoint (zmq_bind); see the package's Socket."""
     def connect(self, addr: str | bytes) -> Any:
         """Connects to an endpoint (zmq_connect); see the package's Socket."""
+    def connect_peer(self, addr: str | bytes) -> int:
+        """Connects a PEER socket, and returns the routing id by which it sends to the one it connects to (zmq_connect_peer).
+
+        Raises ZMQError(ENOTSUP) for other types, else as connect().
+        """
+    def join(self, group: str | bytes) -> None:
+        """Lets a DISH socket receive what RADIO sockets send to a group (zmq_join; RFC 48): a str or bytes, 255 bytes at most.
+
+        Raises ZMQError(EINVAL) for a group that is too long or joined already, ENOTSUP for other types.
+        """
+    def leave(self, group: str | bytes) -> None:
+        """Ends that (zmq_leave). Raises ZMQError(EINVAL) for a group that was not joined."""
+    @property
+    def copy_threshold(self) -> int:
+        """With copy=False, what has fewer bytes than this is copied after all: sharing it would cost more. 65536 by default."""
+    @copy_threshold.setter
+    def copy_threshold(self, value: int) -> None: ...
     def unbind(self, addr: str | bytes) -> None:
         """Ends a bind (zmq_unbind): `addr` as it was given, or as `last_endpoint` has it.
 
@@ -184,6 +276,71 @@ class Socket:
 
         Raises ZMQError(EINVAL) for what is not an option or can only be written.
         """
+    @overload
+    def send(  # type: ignore[overload-overlap]
+        self,
+        data: Frame,
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> MessageTracker:
+        """Sends one frame: a message, or with flags=SNDMORE a part of one, which the next send continues (zmq_msg_send).
+
+        `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
+        send_string(). It is copied, unless it is a Frame or copy=False; even then, where it has fewer bytes than
+        `copy_threshold`. What is not copied must not be changed until libzmq is done with it.
+
+        Returns None for what was copied, else the frame's MessageTracker: with track=True it tells when libzmq is done, and
+        without it is None (or done, for what was too small). track=True with a Frame that is not tracked raises ValueError.
+        `routing_id` is the peer to send to (SERVER, PEER), `group` the group (RADIO); a Frame keeps them. Other types refuse
+        them (ENOTSUP).
+
+        Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for SNDTIMEO milliseconds
+        (by default for ever). Raises Again when there was none in time, ZMQError(EFSM) for a REQ or REP that is not to send
+        now, ZMQError(EHOSTUNREACH) for a ROUTER with ROUTER_MANDATORY that has no such peer, SocketClosed, ContextTerminated;
+        the frame was not sent then. When it returns, libzmq has the frame, and delivers it in the background.
+        """
+    @overload
+    def send(
+        self,
+        data: Buffer,
+        flags: int = 0,
+        copy: Literal[True] = True,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> None: ...
+    @overload
+    def send(
+        self,
+        data: Buffer,
+        flags: int = 0,
+        *,
+        copy: Literal[False],
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+        timeout: float | None = None,
+    ) -> MessageTracker: ...
+    @overload
+    def send(
+        self,
+        data: Buffer,
+        flags: int,
+        copy: Literal[False],
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> MessageTracker: ...
+    @overload
     def send(
         self,
         data: Buffer,
@@ -194,18 +351,7 @@ class Socket:
         group: str | None = None,
         *,
         timeout: float | None = None,
-    ) -> None:
-        """Sends one frame: a message, or with flags=SNDMORE a part of one, which the next send continues (zmq_msg_send).
-
-        `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
-        send_string(). It is copied, but for a large Frame, which is shared, whatever `copy` says. track=True together with
-        copy=False, `routing_id` and `group` are refused (ENOTSUP).
-
-        Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for SNDTIMEO milliseconds
-        (by default for ever). Raises Again when there was none in time, ZMQError(EFSM) for a REQ or REP that is not to send
-        now, ZMQError(EHOSTUNREACH) for a ROUTER with ROUTER_MANDATORY that has no such peer, SocketClosed, ContextTerminated;
-        the frame was not sent then. When it returns, libzmq has the frame, and delivers it in the background.
-        """
+    ) -> MessageTracker | None: ...
     def send_multipart(
         self,
         msg_parts: Iterable[Buffer],
@@ -214,11 +360,12 @@ class Socket:
         track: bool = False,
         *,
         timeout: float | None = None,
-    ) -> None:
+    ) -> MessageTracker | None:
         """Sends all frames as one message, or none of them.
 
         `msg_parts` is an iterable of what send() takes, of one frame at least; the rest is as in send(). Other threads' messages
-        never get between the frames. With flags=SNDMORE the next send continues this message.
+        never get between the frames. With flags=SNDMORE the next send continues this message. Nothing is sent if one of the
+        parts cannot be. The MessageTracker that is returned, if any, is done when libzmq is done with all of them.
         """
     @overload
     def recv(
@@ -227,7 +374,7 @@ class Socket:
         """Receives one frame: bytes, or with copy=False a Frame, which does not copy a large payload (zmq_msg_recv).
 
         Of a message with several frames, the next recv() returns the next one while `rcvmore` is 1; recv_multipart() receives
-        them all. `track` has no meaning for what is received, as in pyzmq.
+        them all. With track=True a Frame has a `tracker`, which is done: what is received is libzmq's own memory.
 
         Waits for a message: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for RCVTIMEO
         milliseconds (by default for ever). Raises Again when none came in time, ZMQError(EFSM) for a REQ or REP that is not to
@@ -264,6 +411,19 @@ class Socket:
     def recv_multipart(
         self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
     ) -> list[bytes] | list[Frame]: ...
+    def recv_into(
+        self, buffer: Buffer, /, *, nbytes: int = 0, flags: int = 0, timeout: float | None = None
+    ) -> int:
+        """Receives one frame into memory that is there already, and returns the frame's size in bytes.
+
+        `buffer` is anything contiguous and writable: a bytearray, an array, a numpy array of any dtype and shape. At most
+        `nbytes` bytes are written, or as many as it has room for (0, the default). A larger frame is cut off, and its rest
+        is gone: then the size that is returned is more than what was written. An empty buffer discards the frame.
+
+        The rest is as in recv(), with `timeout` in seconds. Raises BufferError for a buffer that is read-only or not
+        contiguous, TypeError for what has none, ValueError for an `nbytes` below 0 or above the buffer's size; nothing is
+        received then.
+        """
     def poll(self, timeout: float | None = None, flags: int = 1) -> int:
         """Waits for events, and returns those that are there: POLLIN (something to receive), POLLOUT (room to send), or 0.
 
@@ -276,8 +436,8 @@ class Socket:
     def peers(self) -> list[Peer]:
         """The peers that are connected now, a list of Peer.
 
-        They come from the socket's monitor (RFC 37: a peer counts once its handshake has succeeded). Raises ZMQError(EINVAL)
-        for a socket that was bound or connected unwatched: see watch().
+        They come from the socket's monitor (RFC 37: a peer counts once its handshake has succeeded). Raises UnknownAttribute
+        (EINVAL) for a socket that was bound or connected unwatched: see watch().
         """
     def wait_for_peers(self, n: int = 1, timeout: float | None = None) -> int:
         """Waits until at least `n` peers are connected, and returns how many are.
@@ -290,7 +450,7 @@ class Socket:
     def subscriptions(self) -> dict[bytes, int]:
         """What subscribers have subscribed to at this PUB socket: {topic: number of subscriptions}, topics as bytes.
 
-        Raises ZMQError(ENOTSUP) for other types (an XPUB receives subscriptions as messages).
+        Raises UnknownAttribute (ENOTSUP) for other types (an XPUB receives subscriptions as messages).
         """
     def watch(self) -> None:
         """Watches from now on who is connected; to be called before bind() and connect().
@@ -316,6 +476,8 @@ class Socket:
     @property
     def _endpoints(self) -> list[tuple[str, bool]]: ...
     def _open(self, context: Context, socket_type: int) -> None: ...
+    def _share(self, other: Socket) -> None: ...
+    def _share_address(self, address: int) -> int: ...
     def _abandon(self, patience: float) -> None: ...
     def _send_json(self, obj: object, flags: int, timeout: float | None) -> bool: ...
     def _recv_json(self, flags: int, timeout: float | None) -> tuple[bool, Any]: ...
@@ -341,10 +503,23 @@ class Waiter:
         """RCVTIMEO and SNDTIMEO in milliseconds; negative is for ever."""
     def recv(self, copy: bool, multipart: bool) -> Any:
         """Receives if a message is there, else returns None. A frame, or with `multipart` a list of all frames."""
-    def send(self, data: Buffer, flags: int) -> bool:
-        """Sends one frame if there is room; whether it went."""
-    def send_multipart(self, msg_parts: Iterable[Buffer], flags: int) -> bool:
-        """Sends all frames as one message if there is room; whether they went."""
+    def send(
+        self,
+        data: Buffer,
+        flags: int,
+        threshold: int | None = None,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+    ) -> Literal[True] | MessageTracker | None:
+        """Sends one frame if there is room. None if there is none, else True or the frame's MessageTracker.
+
+        `threshold`: from so many bytes on memory is lent, not copied; None copies everything.
+        """
+    def send_multipart(
+        self, msg_parts: Iterable[Buffer], flags: int, threshold: int | None = None, track: bool = False
+    ) -> Literal[True] | MessageTracker | None:
+        """Sends all frames as one message if there is room. None if there is none, else True or the MessageTracker of them."""
     def give_back(self, frames: Sequence[Frame]) -> None:
         """Puts the frames of a message that nobody got back in front of the socket's queue."""
     def again(self, receiving: bool, waited: float | None = None) -> error.ZMQError:

@@ -42,8 +42,10 @@ class Delivery(_Future):
 
     #: The socket: it must not be collected while somebody waits for it.
     owner: Any = None
-    #: What the lane tries: None is "not now", True is "sent", anything else was received.
+    #: What the lane tries; None is "not now".
     attempt: Callable[[], Any]
+    #: Whether what comes of it was received, or else tells that it was sent: True, or who tracks it.
+    receiving = False
     finish: Finish = None
     timer: Optional[asyncio.TimerHandle] = None
     #: The frames of the result, until somebody has it, and where to give them back.
@@ -54,19 +56,27 @@ class Delivery(_Future):
     def __await__(self) -> Generator[Any, None, Any]:
         self._awaiting += 1
         try:
-            result = yield from super().__await__()
-            self.frames = None
-            return result
-        finally:
-            self._awaiting -= 1
-            frames = self.frames
-            if frames is not None and self.waiter is not None and not self._awaiting:
-                self.frames = None
-                try:
-                    self.waiter.give_back(frames)
-                except SocketClosed:
-                    # What a socket has not handed out ends with it.
-                    pass
+            yield from super().__await__()
+        except BaseException as error:
+            if not self.done() or self.cancelled() or error is not self.exception():
+                # Not this future's own outcome, which nobody gets then.
+                self._awaiting -= 1
+                self._give_back()
+                raise
+        self._awaiting -= 1
+        self.frames = None
+        return self.result()
+
+    def _give_back(self) -> None:
+        frames = self.frames
+        if frames is None or self.waiter is None or self._awaiting:
+            return
+        self.frames = None
+        try:
+            self.waiter.give_back(frames)
+        except SocketClosed:
+            # What a socket has not handed out ends with it.
+            pass
 
     __iter__ = __await__
 
@@ -100,17 +110,21 @@ class Lane:
             finish = _in_turn(_to_bytes, finish)
         return self._wait(self._receives, owner, lambda: waiter.recv(False, multipart), flags, timeout, finish)
 
-    def send(self, owner: Any, attempt: Callable[[], bool], flags: int, timeout: Optional[float]) -> _Future:
-        """A future that is done when `attempt` has sent: its turn is after those that wait already."""
+    def send(self, owner: Any, attempt: Callable[[], Any], flags: int, timeout: Optional[float]) -> _Future:
+        """A future that is done when `attempt` has sent, which says None for "not now", True, or who tracks the message.
+
+        Its turn is after those that wait already.
+        """
         if self._sends:
             self._look()
         if not self._sends:
             try:
-                if attempt():
-                    return self.done(None)
+                sent = attempt()
+                if sent is not None:
+                    return self.done(_outcome(sent))
             except Exception as error:
                 return self.failed(error)
-        return self._wait(self._sends, owner, lambda: attempt() or None, flags, timeout, None)
+        return self._wait(self._sends, owner, attempt, flags, timeout, None)
 
     def done(self, result: Any) -> _Future:
         """A future with its result already."""
@@ -123,6 +137,16 @@ class Lane:
         future = self.loop.create_future()
         future.set_exception(error)
         return future
+
+    @property
+    def receives(self) -> List[Delivery]:
+        """What waits to receive."""
+        return list(self._receives)
+
+    @property
+    def sends(self) -> List[Delivery]:
+        """What waits to send."""
+        return list(self._sends)
 
     def end(self) -> None:
         """Cancels what waits, and lets go of the loop and of the descriptors."""
@@ -157,6 +181,7 @@ class Lane:
         delivery = Delivery(loop=self.loop)
         delivery.owner = owner
         delivery.attempt = attempt
+        delivery.receiving = receiving
         delivery.finish = finish
         delivery.waiter = self.waiter
         delivery.add_done_callback(self._forget)
@@ -209,12 +234,12 @@ class Lane:
             return False
         # From here on, as `finish` may use the socket itself.
         queue.pop(delivery, None)
-        if got is True:
-            delivery.set_result(None)
+        if not delivery.receiving:
+            delivery.set_result(_outcome(got))
             return True
+        delivery.frames = got if isinstance(got, list) else [got]
         try:
             delivery.set_result(got if delivery.finish is None else delivery.finish(got))
-            delivery.frames = got if isinstance(got, list) else [got]
         except Exception as error:
             delivery.set_exception(error)
         return True
@@ -230,8 +255,14 @@ class Lane:
         self._sends.pop(delivery, None)
         if delivery.timer is not None:
             delivery.timer.cancel()
-        delivery.owner = None
+        # These hold what was to be sent, or the buffer to receive into.
+        del delivery.attempt
+        delivery.owner = delivery.finish = None
         self._watch()
+
+
+def _outcome(sent: Any) -> Any:
+    return None if sent is True else sent
 
 
 def _to_bytes(got: Any) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Union
+import pickle
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Sequence, Union
 
 from ._socket_options import SocketOptions
 from .constants import PollEvent
 from .utils import jsonapi
+
+if TYPE_CHECKING:
+    from .tracker import MessageTracker
 
 
 class Messages(SocketOptions):
@@ -21,14 +25,14 @@ class Messages(SocketOptions):
         *,
         timeout: Optional[float] = None,
         **kwargs: Any,
-    ) -> None:
+    ) -> Optional[MessageTracker]:
         """Sends a str as one frame, encoded; the rest is as in send(), with `timeout` in seconds.
 
         Raises TypeError for anything else than a str.
         """
         if not isinstance(u, str):
             raise TypeError("str objects only")
-        self.send(u.encode(encoding), flags, copy, timeout=timeout, **kwargs)
+        return self.send(u.encode(encoding), flags, copy, timeout=timeout, **kwargs)
 
     send_unicode = send_string
 
@@ -62,11 +66,36 @@ class Messages(SocketOptions):
         known, value = self._recv_json(flags, timeout)
         return value if known else jsonapi.loads(value)
 
+    def send_pyobj(
+        self,
+        obj: Any,
+        flags: int = 0,
+        protocol: int = pickle.DEFAULT_PROTOCOL,
+        *,
+        timeout: Optional[float] = None,
+        **kwargs: Any,
+    ) -> Optional[MessageTracker]:
+        """Sends any object that pickle can write, as one frame; the rest is as in send(), with `timeout` in seconds.
+
+        Whoever receives it with recv_pyobj() runs what it says: use send_json(), or send_serialized() with a format of your
+        own, between peers that do not trust each other. Raises what pickle raises; nothing is sent then.
+        """
+        sent: Optional[MessageTracker] = self.send(pickle.dumps(obj, protocol), flags, timeout=timeout, **kwargs)
+        return sent
+
+    def recv_pyobj(self, flags: int = 0, *, timeout: Optional[float] = None) -> Any:
+        """Receives one frame of pickle as the object that it stands for; the rest is as in recv(), `timeout` in seconds.
+
+        DANGER: a pickle can run any code here. Call it only where everybody who can send to this socket is trusted: behind
+        CURVE with known keys, say, or over an ipc endpoint that only you can open.
+        """
+        return pickle.loads(self.recv(flags, timeout=timeout))
+
     def send_serialized(
         self, msg: Any, serialize: Callable[[Any], Sequence[Any]], flags: int = 0, copy: bool = True, **kwargs: Any
-    ) -> None:
+    ) -> Optional[MessageTracker]:
         """Sends the frames that `serialize(msg)` returns as one message; the rest is as in send_multipart()."""
-        self.send_multipart(serialize(msg), flags=flags, copy=copy, **kwargs)
+        return self.send_multipart(serialize(msg), flags=flags, copy=copy, **kwargs)
 
     def recv_serialized(
         self,

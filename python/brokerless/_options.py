@@ -19,6 +19,9 @@ class OptionAttributes:
         self._set_option(key.upper(), self._option(key), value)
 
     def __getattr__(self, key: str) -> Any:
+        if _declared(type(self), key):
+            # A property that raised AttributeError: with its own words.
+            return object.__getattribute__(self, key)
         number = self._option(key)
         try:
             return self._get_option(key.upper(), number)

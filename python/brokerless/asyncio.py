@@ -14,28 +14,34 @@ from __future__ import annotations
 
 import asyncio
 import math
+import pickle
+import selectors
+import warnings
 from typing import (
     TYPE_CHECKING,
     Any,
     AsyncIterator,
     Awaitable,
     Callable,
-    Dict,
     List,
     Literal,
     Optional,
     Sequence,
+    Type,
     TypeVar,
     Union,
     overload,
 )
 
-from . import _core, constants, context, error, socket
+from . import _core, constants, context, error
+from . import socket as _socket
 from ._aio_poller import Poller
+from ._future import _AsyncSocket
 from ._lane import Finish, Lane, current_loop
+from .tracker import MessageTracker
 from .utils import jsonapi
 
-__all__ = ["Context", "Poller", "Socket"]
+__all__ = ["Context", "Poller", "Socket", "ZMQEventLoop", "install"]
 
 _S = TypeVar("_S", bound="Socket")
 
@@ -43,7 +49,7 @@ _S = TypeVar("_S", bound="Socket")
 _SLICE = 0.1
 
 
-class Socket(socket.Socket):
+class Socket(_AsyncSocket):
     """A socket whose calls return awaitables.
 
     `recv`, `send` and their relatives, `poll` and `request` take what those of `zmq.Socket` take, and return at once with
@@ -52,14 +58,36 @@ class Socket(socket.Socket):
     `timeout=` (seconds) end in `zmq.Again`.
 
     Cancelling is safe: a receive that is cancelled (by `asyncio.wait_for`, say) has taken no message, and one whose
-    message had just come gives it back, as the next to be received. `close()` cancels what waits.
+    message had just come gives it back, as the next to be received. A send that is cancelled has sent nothing. `close()`
+    cancels what waits.
+
+    `Socket(other)` and `Socket.from_socket(other)` make an awaited handle to the socket of another one, of any class.
     """
 
-    _lanes: Dict[asyncio.AbstractEventLoop, Lane]
+    def __init__(
+        self,
+        context: Any = None,
+        socket_type: int = -1,
+        io_loop: Any = None,
+        _from_socket: Optional[_socket.Socket[Any]] = None,
+        **kwargs: Any,
+    ) -> None:
+        """Opens a socket of the context, or shares that of another `zmq.Socket`; see `zmq.Socket`.
 
-    def __init__(self, ctx: Any, socket_type: int, **kwargs: Any) -> None:
+        `io_loop` is deprecated: what counts is the loop that runs at the time of a call.
+        """
+        if io_loop is not None:
+            warnings.warn("io_loop= is deprecated: the loop that runs counts", DeprecationWarning, stacklevel=2)
         self._lanes = {}
-        super().__init__(ctx, socket_type, **kwargs)
+        if _from_socket is None:
+            super().__init__(context, socket_type, **kwargs)
+        else:
+            super().__init__(_from_socket, **kwargs)
+
+    @classmethod
+    def from_socket(cls: Type[_S], socket: _socket.Socket[Any], io_loop: Any = None) -> _S:
+        """An awaited handle to the socket of another `zmq.Socket`, whatever its class; both can be used."""
+        return cls(_from_socket=socket, io_loop=io_loop)
 
     def _lane(self) -> Lane:
         loop = current_loop()
@@ -71,7 +99,11 @@ class Socket(socket.Socket):
                     self._lanes.pop(other, None)
                     old.end()
             lane = self._lanes[loop] = Lane(self, loop)
+            self._enter()
         return lane
+
+    def _enter(self) -> None:
+        """Called in a loop that is new to this socket."""
 
     def close(self, linger: Optional[int] = None) -> None:
         """Closes as `zmq.Socket.close` does, and cancels every call that waits in it."""
@@ -102,7 +134,7 @@ class Socket(socket.Socket):
         self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
     ) -> Awaitable[Any]:
         """The next frame; see `zmq.Socket.recv`."""
-        return self._recv(flags, copy, False, timeout)
+        return self._recv(flags, copy, False, timeout, _tracked if track and not copy else None)
 
     @overload  # type: ignore[override]
     def recv_multipart(
@@ -123,7 +155,24 @@ class Socket(socket.Socket):
         self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
     ) -> Awaitable[Any]:
         """All frames of the next message; see `zmq.Socket.recv_multipart`."""
-        return self._recv(flags, copy, True, timeout)
+        return self._recv(flags, copy, True, timeout, _all_tracked if track and not copy else None)
+
+    def recv_into(  # type: ignore[override]
+        self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0, timeout: Optional[float] = None
+    ) -> Awaitable[int]:
+        """The next frame, into memory that is there already; its size. See `zmq.Socket.recv_into`."""
+        try:
+            target = _target(buffer, nbytes)
+        except Exception as wrong:
+            return self._lane().failed(wrong)
+
+        def fill(frame: Any) -> int:
+            # Afterwards the buffer is free: one that is exported cannot grow.
+            with target, memoryview(frame) as data:
+                target[: len(data)] = data[: len(target)]
+                return len(data)
+
+        return self._recv(flags, False, False, timeout, fill)
 
     def recv_string(  # type: ignore[override]
         self, flags: int = 0, encoding: str = "utf-8", *, timeout: Optional[float] = None
@@ -136,6 +185,10 @@ class Socket(socket.Socket):
     def recv_json(self, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> Awaitable[Any]:
         """The object that the next frame has as JSON; see `zmq.Socket.recv_json`."""
         return self._recv(flags, True, False, timeout, lambda data: jsonapi.loads(data, **kwargs))
+
+    def recv_pyobj(self, flags: int = 0, *, timeout: Optional[float] = None) -> Awaitable[Any]:
+        """The object that the next frame has as a pickle: only from peers you trust. See `zmq.Socket.recv_pyobj`."""
+        return self._recv(flags, True, False, timeout, pickle.loads)
 
     def recv_serialized(
         self,
@@ -165,18 +218,14 @@ class Socket(socket.Socket):
         group: Optional[str] = None,
         *,
         timeout: Optional[float] = None,
-    ) -> Awaitable[None]:
+    ) -> Awaitable[Optional[MessageTracker]]:
         """Sends one frame; see `zmq.Socket.send`. `data` must not change until this is done."""
         lane = self._lane()
-        if (track and not copy) or routing_id is not None or group is not None:
-            # What the core does not offer, it says itself.
-            return lane.send(
-                self,
-                lambda: _sent(super(Socket, self).send(data, flags, copy, track, routing_id, group)),
-                flags,
-                timeout,
-            )
-        return lane.send(self, lambda: lane.waiter.send(data, flags), flags, timeout)
+        send = lane.waiter.send
+        if copy and not track and routing_id is None and group is None:
+            return lane.send(self, lambda: send(data, flags), flags, timeout)
+        threshold = None if copy else self.copy_threshold
+        return lane.send(self, lambda: send(data, flags, threshold, track, routing_id, group), flags, timeout)
 
     def send_multipart(  # type: ignore[override]
         self,
@@ -186,16 +235,16 @@ class Socket(socket.Socket):
         track: bool = False,
         *,
         timeout: Optional[float] = None,
-    ) -> Awaitable[None]:
+    ) -> Awaitable[Optional[MessageTracker]]:
         """Sends all frames as one message, or none; see `zmq.Socket.send_multipart`."""
         lane = self._lane()
-        if track and not copy:
-            return lane.send(
-                self, lambda: _sent(super(Socket, self).send_multipart(msg_parts, flags, copy, track)), flags, timeout
-            )
+        send = lane.waiter.send_multipart
         # An iterator can be read only once, and a send may be tried several times.
         parts = msg_parts if isinstance(msg_parts, (list, tuple)) else list(msg_parts)
-        return lane.send(self, lambda: lane.waiter.send_multipart(parts, flags), flags, timeout)
+        if copy and not track:
+            return lane.send(self, lambda: send(parts, flags), flags, timeout)
+        threshold = None if copy else self.copy_threshold
+        return lane.send(self, lambda: send(parts, flags, threshold, track), flags, timeout)
 
     def send_string(  # type: ignore[override]
         self,
@@ -206,7 +255,7 @@ class Socket(socket.Socket):
         *,
         timeout: Optional[float] = None,
         **kwargs: Any,
-    ) -> Awaitable[None]:
+    ) -> Awaitable[Optional[MessageTracker]]:
         """Sends text; see `zmq.Socket.send_string`."""
         if not isinstance(u, str):
             raise TypeError("str objects only")
@@ -216,14 +265,26 @@ class Socket(socket.Socket):
 
     def send_json(  # type: ignore[override]
         self, obj: Any, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any
-    ) -> Awaitable[None]:
+    ) -> Awaitable[Optional[MessageTracker]]:
         """Sends an object as JSON; see `zmq.Socket.send_json`."""
         send = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
         return self.send(jsonapi.dumps(obj, **kwargs), flags, timeout=timeout, **send)
 
+    def send_pyobj(  # type: ignore[override]
+        self,
+        obj: Any,
+        flags: int = 0,
+        protocol: int = pickle.DEFAULT_PROTOCOL,
+        *,
+        timeout: Optional[float] = None,
+        **kwargs: Any,
+    ) -> Awaitable[Optional[MessageTracker]]:
+        """Sends an object as a pickle; see `zmq.Socket.send_pyobj`."""
+        return self.send(pickle.dumps(obj, protocol), flags, timeout=timeout, **kwargs)
+
     def send_serialized(  # type: ignore[override]
         self, msg: Any, serialize: Callable[[Any], Sequence[Any]], flags: int = 0, copy: bool = True, **kwargs: Any
-    ) -> Awaitable[None]:
+    ) -> Awaitable[Optional[MessageTracker]]:
         """Sends the frames that `serialize` makes of `msg`; see `zmq.Socket.send_serialized`."""
         return self.send_multipart(serialize(msg), flags=flags, copy=copy, **kwargs)
 
@@ -299,8 +360,11 @@ class Socket(socket.Socket):
         return await _in_thread(lambda limit: wait(n, topic, limit), timeout)
 
 
-class Context(context.Context):
-    """A context whose sockets are asyncio's; all else is as in `zmq.Context`. Its instance() is its own, too."""
+class Context(context.Context[Socket]):
+    """A context whose sockets are asyncio's; all else is as in `zmq.Context`. Its instance() is its own, too.
+
+    `Context(other)` shares another context, of whatever class, and so its inproc names.
+    """
 
     _instance = None
     _instance_pid = None
@@ -317,6 +381,24 @@ class Context(context.Context):
         def socket(self, socket_type: int, socket_class: Any = None, **kwargs: Any) -> Any: ...
 
 
+class ZMQEventLoop(asyncio.SelectorEventLoop):
+    """Deprecated: asyncio's own loop. The sockets work in any loop."""
+
+    def __init__(self, selector: Optional[selectors.BaseSelector] = None) -> None:
+        _deprecated()
+        super().__init__(selector)
+
+
+def install() -> None:
+    """Deprecated: does nothing. The sockets work in any loop."""
+    _deprecated()
+
+
+def _deprecated() -> None:
+    text = "ZMQEventLoop and zmq.asyncio.install() are not needed any more: the sockets work in any loop"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
 def _running() -> Optional[asyncio.AbstractEventLoop]:
     try:
         return asyncio.get_running_loop()
@@ -324,8 +406,29 @@ def _running() -> Optional[asyncio.AbstractEventLoop]:
         return None
 
 
-def _sent(_: None) -> bool:
-    return True
+def _tracked(frame: _core.Frame) -> _core.Frame:
+    # What was received is nobody's memory but libzmq's: its tracker is done.
+    return _core.Frame(frame, track=True)
+
+
+def _all_tracked(frames: List[_core.Frame]) -> List[_core.Frame]:
+    return [_tracked(frame) for frame in frames]
+
+
+def _target(buffer: Any, nbytes: int) -> memoryview:
+    """The memory to fill, as bytes; refuses what the core's recv_into() refuses."""
+    view = memoryview(buffer)
+    if view.readonly:
+        raise BufferError("the buffer is read-only: receive into a bytearray, or an array")
+    if not view.c_contiguous:
+        raise BufferError("the buffer is not contiguous")
+    room = view.nbytes
+    if not 0 <= nbytes <= room:
+        raise ValueError(
+            f"nbytes={nbytes} is " + ("negative" if nbytes < 0 else f"more than the buffer's {room} bytes")
+        )
+    # What has no bytes may have a shape that cannot be cast.
+    return (view.cast("B") if room else memoryview(bytearray()))[: nbytes or room]
 
 
 async def _in_thread(wait: Callable[[float], int], timeout: Optional[float]) -> int:

@@ -7,14 +7,15 @@ import os
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Generic, List, Optional, Type, overload
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Generic, List, Optional, Type, Union, overload
 from weakref import WeakSet
 
 from . import _core
 from ._options import OptionAttributes
 from .constants import ContextOption, Errno, SocketOption
-from .error import Again, ZMQError
+from .error import Again, ZMQError, _make
 from .socket import LAST_WORDS, Socket, SyncSocket
+from .utils.interop import cast_int_addr
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -40,21 +41,65 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
     sockets left open are closed, with a ResourceWarning, and what they have sent has a second to leave.
     """
 
-    _instance: ClassVar[Optional[Context]] = None
+    _instance: ClassVar[Optional[Context[Any]]] = None
     _instance_pid: ClassVar[Optional[int]] = None
     _instance_lock: ClassVar[Any] = threading.Lock()
-    _socket_class: Type[Socket] = Socket
+    _socket_class: Type[Socket[Any]] = Socket
 
     #: The options that sockets made by this context get, by number.
     sockopts: Dict[int, Any]
-    _sockets: WeakSet[Socket]
+    _sockets: WeakSet[Socket[Any]]
 
-    def __init__(self, io_threads: int = 1) -> None:
-        """A new context with `io_threads` threads for the network; one is enough for a gigabyte a second."""
-        # `io_threads` went to the core, in __new__.
+    #: The context (or address) that this is another handle to, if it was made as one.
+    _shadow_obj: Union[Context[Any], int, None] = None
+    _shadow: bool = False
+    #: What repr() calls it; a subclass has its own name.
+    _repr_cls = "zmq.Context"
+
+    @overload
+    def __init__(self, io_threads: Union[int, Context[Any]] = 1) -> None: ...
+
+    @overload
+    def __init__(self, *, shadow: Union[Context[Any], int]) -> None: ...
+
+    def __init__(self, io_threads: Union[int, Context[Any]] = 1, shadow: Union[Context[Any], int] = 0) -> None:
+        """A new context with `io_threads` threads for the network (one is enough for a gigabyte a second), or another handle
+        to a context: Context(other), see shadow().
+        """
         self.sockopts = {}
         self._sockets = WeakSet()
-        _flush_child()
+        if isinstance(io_threads, _core.Context):
+            shadow = io_threads
+        if isinstance(shadow, _core.Context):
+            self._share(shadow)
+        elif shadow:
+            self._share_address(cast_int_addr(shadow))
+        else:
+            self._open(io_threads)  # type: ignore[arg-type]
+            _flush_child()
+            return
+        self._shadow = True
+        self._shadow_obj = shadow
+
+    @classmethod
+    def shadow(cls: Type[_C], address: Union[Context[Any], int]) -> _C:
+        """Another handle to the same context, of this class: to make asyncio's sockets in a plain one, or the other way round.
+
+        `address` is a context, or the `underlying` of one. Ending either ends the context, forgetting this one does not.
+        Defaults for sockets are each handle's own. Raises ZMQError(EFAULT) for an address that is no context of brokerless.
+        """
+        return cls(shadow=address)
+
+    @classmethod
+    def shadow_pyczmq(cls: Type[_C], ctx: Any) -> _C:
+        """Refused: a context of pyczmq lives in another libzmq. Raises ZMQError(EFAULT)."""
+        raise _make(Errno.EFAULT, "a context of pyczmq lives in a libzmq of its own, which brokerless cannot share")
+
+    def __copy__(self: _C, memo: Any = None) -> _C:
+        """Another handle to the same context; see shadow()."""
+        return type(self).shadow(self)
+
+    __deepcopy__ = __copy__
 
     @classmethod
     def instance(cls: Type[_C], io_threads: int = 1) -> _C:
@@ -70,12 +115,12 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
             return known  # type: ignore[return-value]
 
     @overload
-    def socket(self, socket_type: int, socket_class: None = None, **kwargs: Any) -> Socket: ...
+    def socket(self, socket_type: int, socket_class: None = None, **kwargs: Any) -> _Made: ...
 
     @overload
     def socket(self, socket_type: int, socket_class: Callable[..., _S], **kwargs: Any) -> _S: ...
 
-    def socket(self, socket_type: int, socket_class: Optional[Callable[..., Socket]] = None, **kwargs: Any) -> Socket:
+    def socket(self, socket_type: int, socket_class: Optional[Callable[..., Any]] = None, **kwargs: Any) -> Any:
         """A new socket of this type (`zmq.REP`, `SocketType.REP`...), with the context's defaults as its options.
 
         `socket_class` takes the place of `Socket`; it is called with the context, the type, and `kwargs`. Raises
@@ -83,8 +128,10 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         MAX_SOCKETS are open.
         """
         if self.closed:
-            raise ZMQError(Errno.ENOTSUP, "this context is terminated: make a new one")
-        make: Callable[..., Socket] = socket_class or self._socket_class
+            # libzmq's and pyzmq's numbers for it differ.
+            errno = Errno.EFAULT if self._shadow else Errno.ENOTSUP
+            raise ZMQError(errno, "this context is terminated: make a new one")
+        make: Callable[..., Any] = socket_class or self._socket_class
         made = make(self, socket_type, **kwargs)
         for option, value in self.sockopts.items():
             try:
@@ -138,7 +185,7 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
 
     def __del__(self) -> None:
         # A half-made object (the core refused) has no dictionary yet.
-        if "_sockets" in self.__dict__ and not self.closed:
+        if "_sockets" in self.__dict__ and not self.closed and not self._shadow:
             self._leave()
 
     def _leave(self) -> None:
@@ -214,10 +261,12 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         """A number that the names of the I/O threads begin with."""
 
     def __repr__(self) -> str:
-        count = len(self._sockets)
+        count = sum(not socket.closed for socket in list(self._sockets))
         sockets = f"{count} socket{'s' if count != 1 else ''}" if count else ""
         closed = " closed" if self.closed else ""
-        return f"<zmq.Context({sockets}) at {hex(id(self))}{closed}>"
+        cls = type(self)
+        shown = cls.__dict__.get("_repr_cls") or f"{cls.__module__}.{cls.__qualname__}"
+        return f"<{shown}({sockets}) at {hex(id(self))}{closed}>"
 
 
 def _at_exit() -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "InterruptedSystemCall",
     "NotDone",
     "SocketClosed",
+    "UnknownAttribute",
     "ZMQBaseError",
     "ZMQBindError",
     "ZMQError",
@@ -106,6 +107,16 @@ class ForkedProcessError(ZMQError):
     detail = "the socket or context belongs to the parent of this forked process; make a new Context here"
 
 
+class UnknownAttribute(ZMQError, AttributeError):
+    """An attribute that this socket cannot tell: `subscriptions` where there are none, `peers` that nobody watched.
+
+    It is an AttributeError too, so that hasattr() says no.
+    """
+
+    # Both bases may have them; ours are these.
+    errno: int | None
+
+
 class ZMQBindError(ZMQBaseError):
     """`Socket.bind_to_random_port` found no free port."""
 
@@ -151,7 +162,7 @@ _BY_ERRNO: dict[int, type[ZMQError]] = {
     _system.EINTR: InterruptedSystemCall,
 }
 # What the core knows better than an errno can tell.
-_BY_KIND: dict[str, type[ZMQError]] = {"closed": SocketClosed, "forked": ForkedProcessError}
+_BY_KIND: dict[str, type[ZMQError]] = {"closed": SocketClosed, "forked": ForkedProcessError, "attribute": UnknownAttribute}
 
 
 def _make(errno: int, text: str | None, kind: str = "zmq") -> ZMQError:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Generic, List, Optional, Union
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, Iterator, List, Optional, Type, Union, overload
 
+from . import _core
 from ._monitoring import Monitoring
 from ._reclaim import reclaim
-from .constants import Errno, SocketType
+from .constants import Errno, SocketOption, SocketType
 from .error import ZMQBindError, ZMQError
+from .utils.interop import cast_int_addr
 
 #: Seconds that an abandoned socket (garbage, end of a `with`, exit) may go on delivering. An explicit close() keeps LINGER.
 LAST_WORDS = 1.0
@@ -28,26 +31,36 @@ else:
 _S = TypeVar("_S", bound="Socket[Any]")
 
 
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Puts what is known of a failed bind or connect into `strerror`, where programs look for the endpoint."""
+    try:
+        yield
+    except ZMQError as error:
+        error.strerror, error.detail = str(error), None
+        raise
+
+
 class _Binding:
     """What bind() and connect() return: leaves the endpoint at the end of a `with`, whose target is the socket.
 
     Holds the socket weakly, so that a cell ending in `s.bind(...)` does not pin it in IPython's `Out`.
     """
 
-    def __init__(self, socket: Socket, kind: str, addr: str) -> None:
+    def __init__(self, socket: Socket[Any], kind: str, addr: str) -> None:
         self._socket = weakref.ref(socket)
-        self._held: Optional[Socket] = None
+        self._held: Optional[Socket[Any]] = None
         self.kind = kind
         self.addr = addr
 
     @property
-    def socket(self) -> Optional[Socket]:
+    def socket(self) -> Optional[Socket[Any]]:
         return self._socket()
 
     def __repr__(self) -> str:
         return f"<SocketContext({self.kind}={self.addr!r})>"
 
-    def __enter__(self) -> Socket:
+    def __enter__(self) -> Socket[Any]:
         socket = self._socket()
         if socket is None:
             raise ZMQError(Errno.ENOTSOCK, "the socket is gone")
@@ -79,17 +92,70 @@ class Socket(Monitoring, Generic[_Received]):
     context: Any
     #: Its type, such as SocketType.REP.
     type: SocketType
-    #: pyzmq's limit below which copy=False copies after all; kept for programs that set it.
-    copy_threshold: int
+    #: The socket (or address) that this is another handle to, if it was made as one.
+    _shadow_obj: Union[Socket[Any], int, None] = None
+    _shadow: bool = False
+    #: What repr() calls it; a subclass has its own name.
+    _repr_cls = "zmq.Socket"
 
-    def __init__(self, ctx: Any, socket_type: int, *, copy_threshold: Optional[int] = None) -> None:
-        """Opens a socket of the context (zmq_socket). Raises ZMQError(EINVAL) for what is no type of socket, EMFILE when
-        the context has MAX_SOCKETS open."""
-        self.context = ctx
-        self.copy_threshold = 65536 if copy_threshold is None else copy_threshold
-        self._open(ctx, socket_type)
-        self.__dict__["type"] = SocketType(socket_type)
-        ctx._sockets.add(self)
+    @overload
+    def __init__(self, ctx_or_socket: Any, socket_type: int = 0, *, copy_threshold: Optional[int] = None) -> None: ...
+
+    @overload
+    def __init__(self, *, shadow: Union[Socket[Any], int], copy_threshold: Optional[int] = None) -> None: ...
+
+    def __init__(
+        self,
+        ctx_or_socket: Any = None,
+        socket_type: int = 0,
+        *,
+        shadow: Union[Socket[Any], int] = 0,
+        copy_threshold: Optional[int] = None,
+    ) -> None:
+        """Opens a socket of a context (zmq_socket), or becomes another handle to a socket: Socket(other), see shadow().
+
+        `copy_threshold` is in bytes, see there. Raises ZMQError(EINVAL) for what is no type of socket, EMFILE when the
+        context has MAX_SOCKETS open, TypeError without a context or socket.
+        """
+        if isinstance(ctx_or_socket, _core.Socket):
+            shadow = ctx_or_socket  # type: ignore[assignment]
+        if copy_threshold is not None:
+            self.copy_threshold = copy_threshold
+        if isinstance(shadow, _core.Socket) or shadow:
+            self._become(shadow)
+        elif not isinstance(ctx_or_socket, _core.Context):
+            raise TypeError(f"a socket is made from a Context and a type, or from another socket, not {ctx_or_socket!r}")
+        else:
+            self.context = ctx_or_socket
+            self._open(ctx_or_socket, socket_type)
+            self.context._sockets.add(self)
+        self.__dict__["type"] = SocketType(self.get(SocketOption.TYPE))
+
+    def _become(self, shadow: Union[Socket[Any], int]) -> None:
+        self._shadow = True
+        self._shadow_obj = shadow
+        if isinstance(shadow, _core.Socket):
+            self._share(shadow)
+            self.context = shadow.context
+        else:
+            from .context import Context
+
+            self.context = Context.shadow(self._share_address(cast_int_addr(shadow)))
+
+    @classmethod
+    def shadow(cls: Type[_S], address: Union[Socket[Any], int]) -> _S:
+        """Another handle to the same socket, of this class: an asyncio one to a plain one, or the other way round.
+
+        `address` is a socket, or the `underlying` of one. Both handles can be used at any time; closing either closes the
+        socket, forgetting this one does not. Raises ZMQError(ENOTSOCK) for an address that is no open socket of brokerless.
+        """
+        return cls(shadow=address)
+
+    def __copy__(self: _S, memo: Any = None) -> _S:
+        """Another handle to the same socket; see shadow()."""
+        return type(self).shadow(self)
+
+    __deepcopy__ = __copy__
 
     # Life
 
@@ -101,7 +167,9 @@ class Socket(Monitoring, Generic[_Received]):
         which takes half a second at the very most. Calls that wait in it in other threads raise SocketClosed.
         """
         super().close(linger)
-        self.context._sockets.discard(self)
+        context = self.__dict__.get("context")
+        if context is not None:
+            context._sockets.discard(self)
 
     def __enter__(self: _S) -> _S:
         return self
@@ -111,7 +179,7 @@ class Socket(Monitoring, Generic[_Received]):
         self.close()
 
     def __del__(self) -> None:
-        if not self.closed:
+        if not self.closed and not self._shadow:
             text = f"Unclosed socket {self!r}"
             # First, as a warning may be an error.
             self._abandon(LAST_WORDS)
@@ -122,7 +190,9 @@ class Socket(Monitoring, Generic[_Received]):
         name = kind.name if kind is not None else "UNKNOWN"
         where = "".join(f" {'bound to' if bound else 'connected to'} {at}" for at, bound in self._endpoints)
         closed = " closed" if self.closed else ""
-        return f"<zmq.Socket(zmq.{name}) at {hex(id(self))}{where}{closed}>"
+        cls = type(self)
+        shown = cls.__dict__.get("_repr_cls") or f"{cls.__module__}.{cls.__qualname__}"
+        return f"<{shown}(zmq.{name}) at {hex(id(self))}{where}{closed}>"
 
     # Endpoints
 
@@ -136,12 +206,13 @@ class Socket(Monitoring, Generic[_Received]):
         ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port; EADDRNOTAVAIL, ENODEV, EINVAL,
         EPROTONOSUPPORT for endpoints that cannot be.
         """
-        try:
-            bound = super().bind(addr)
-        except ZMQError as error:
-            if error.errno != Errno.EADDRINUSE or not reclaim(addr):
-                raise
-            bound = super().bind(addr)
+        with _telling():
+            try:
+                bound = super().bind(addr)
+            except ZMQError as error:
+                if error.errno != Errno.EADDRINUSE or not reclaim(addr):
+                    raise
+                bound = super().bind(addr)
         return _Binding(self, "bind", bound)
 
     def connect(self, addr: Union[str, bytes]) -> Any:
@@ -151,7 +222,8 @@ class Socket(Monitoring, Generic[_Received]):
         "ipc://path"; "inproc://name" within this context. What is returned can be used in a `with`, at whose end the
         socket leaves the endpoint. Raises ZMQError with EINVAL or EPROTONOSUPPORT for endpoints that cannot be.
         """
-        super().connect(addr)
+        with _telling():
+            super().connect(addr)
         return _Binding(self, "connect", addr.decode() if isinstance(addr, bytes) else addr)
 
     def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
@@ -173,6 +245,12 @@ class Socket(Monitoring, Generic[_Received]):
             else:
                 return port
         raise ZMQBindError("Could not bind socket to random port.")
+
+    @property
+    def socket_type(self) -> int:
+        """Deprecated in pyzmq: `type`."""
+        warnings.warn("Socket.socket_type is deprecated: use Socket.type", DeprecationWarning, stacklevel=2)
+        return self.type
 
     @property
     def endpoints(self) -> List[str]:

@@ -44,7 +44,7 @@ class MessageTracker:
         """Whether libzmq is done with all of it."""
         return all(event.is_set() for event in self.events) and all(peer.done for peer in self.peers)
 
-    def wait(self, timeout: float = -1) -> None:
+    def wait(self, timeout: Union[float, bool] = -1) -> None:
         """Waits until libzmq is done with all of it.
 
         `timeout` is in seconds; negative (the default) and False wait for ever. Raises NotDone at its end. A signal

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::frame::PyFrame;
+use super::loan::is_fixed;
 use crate::error::Result;
 use crate::message::{Message, Part};
 
@@ -40,18 +41,16 @@ impl<'py> Payload<'py> {
                 "str objects not allowed: send bytes, or use send_string() which encodes them",
             ));
         }
-        let buffer = PyUntypedBuffer::get(data).map_err(|error| {
-            let kind = data.get_type();
-            if error.is_instance_of::<PyTypeError>(data.py()) {
-                PyTypeError::new_err(format!("{kind} objects cannot be sent: bytes-like ones can"))
-            } else {
-                error
-            }
-        })?;
-        if !buffer.is_c_contiguous() {
-            return Err(PyBufferError::new_err("the buffer is not contiguous: send a copy, bytes(data)"));
+        contiguous(data).map(Payload::Buffer)
+    }
+
+    /// A message of its own: what libzmq does not have yet is copied.
+    pub fn into_message(self) -> Result<Message> {
+        match self {
+            Payload::Bytes(bytes) => Message::from_slice(bytes.as_bytes()),
+            Payload::Buffer(buffer) => Message::from_slice(lend(&buffer)),
+            Payload::Message(message) => Ok(message),
         }
-        Ok(Payload::Buffer(buffer))
     }
 
     /// The part to send.
@@ -64,7 +63,74 @@ impl<'py> Payload<'py> {
     }
 }
 
-fn lend(buffer: &PyUntypedBuffer) -> &[u8] {
+/// The buffer of a bytes-like object, which keeps its memory in place.
+///
+/// # Errors
+/// TypeError for what has none; BufferError for strides.
+pub fn contiguous(data: &Bound<'_, PyAny>) -> PyResult<PyUntypedBuffer> {
+    let buffer = PyUntypedBuffer::get(data).map_err(|error| {
+        let kind = data.get_type();
+        if error.is_instance_of::<PyTypeError>(data.py()) {
+            PyTypeError::new_err(format!("{kind} objects cannot be sent: bytes-like ones can"))
+        } else {
+            error
+        }
+    })?;
+    if !buffer.is_c_contiguous() {
+        return Err(PyBufferError::new_err("the buffer is not contiguous: send a copy, bytes(data)"));
+    }
+    Ok(buffer)
+}
+
+/// Memory of a Python object to be written to.
+pub struct Target(PyUntypedBuffer);
+
+impl Target {
+    /// Takes any contiguous, writable buffer.
+    ///
+    /// # Errors
+    /// TypeError for what has no buffer; BufferError for one that is read-only or has strides.
+    pub fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let buffer = PyUntypedBuffer::get(data).map_err(|error| {
+            let kind = data.get_type();
+            if error.is_instance_of::<PyTypeError>(data.py()) {
+                PyTypeError::new_err(format!("{kind} objects have no memory to receive into: a bytearray has"))
+            } else {
+                error
+            }
+        })?;
+        if buffer.readonly() {
+            return Err(PyBufferError::new_err("the buffer is read-only: receive into a bytearray, or an array"));
+        }
+        if !buffer.is_c_contiguous() {
+            return Err(PyBufferError::new_err("the buffer is not contiguous"));
+        }
+        Ok(Target(buffer))
+    }
+
+    /// Its size in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len_bytes()
+    }
+
+    /// Whether it has no room.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes to its beginning; what does not fit is cut off.
+    pub fn write(&self, data: &[u8]) {
+        let count = data.len().min(self.len());
+        // SAFETY: a writable C-contiguous buffer has `len` bytes at its start, which the exporter keeps in place while it is
+        // held. Another thread may read or write them meanwhile, as with every user of the buffer protocol; they are bytes,
+        // so that such a race garbles the caller's own data and nothing else. `data` is libzmq's memory or, where a frame
+        // was sent to oneself without a copy, may be this very memory: hence `copy`, which allows overlap.
+        unsafe { std::ptr::copy(data.as_ptr(), self.0.buf_ptr().cast::<u8>(), count) };
+    }
+}
+
+/// The bytes of a contiguous buffer, for as long as it is held.
+pub fn lend(buffer: &PyUntypedBuffer) -> &[u8] {
     let len = buffer.len_bytes();
     if len == 0 {
         return &[];
@@ -77,7 +143,7 @@ fn lend(buffer: &PyUntypedBuffer) -> &[u8] {
 
 #[pymethods]
 impl PyFrame {
-    /// Lends the frame's bytes, read-only.
+    /// Lends the frame's bytes: to be written to as well, but where they are those of a `bytes` that was sent without a copy.
     ///
     /// # Safety
     /// CPython alone calls this, with a view for it to fill.
@@ -87,9 +153,11 @@ impl PyFrame {
         let len = isize::try_from(data.len())?;
         // For no bytes this is a dangling address, not NULL, which some users of buffers dislike.
         let start = data.as_ptr().cast_mut().cast();
-        // SAFETY: `view` is CPython's. The bytes stay in place and unchanged while the frame lives, whose reference the
-        // view takes: the frame never gives its message away, and sharing changes only the message's header.
-        let rc = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, len, 1, flags) };
+        let readonly = c_int::from(is_fixed(data.as_ptr()));
+        // SAFETY: `view` is CPython's. The bytes stay in place while the frame lives, whose reference the view takes: the
+        // frame never gives its message away, and sharing changes only the message's header. Who writes to them while they
+        // are read elsewhere (sent, copied) garbles these bytes, as with every user of the buffer protocol.
+        let rc = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, len, readonly, flags) };
         if rc == -1 {
             return Err(PyErr::fetch(slf.py()));
         }
@@ -106,13 +174,4 @@ pub fn parts<'a>(payloads: &'a mut [Payload<'_>]) -> Vec<Part<'a>> {
 #[inline]
 pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> Bound<'py, PyBytes> {
     PyBytes::new(py, message.as_slice())
-}
-
-/// A message with a copy of a Python object's bytes.
-pub fn to_message(data: &Bound<'_, PyAny>) -> PyResult<Result<Message>> {
-    let mut payload = Payload::of(data)?;
-    Ok(match payload.part() {
-        Part::Bytes(bytes) => Message::from_slice(bytes),
-        Part::Message(message) => message.share(),
-    })
 }

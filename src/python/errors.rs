@@ -10,14 +10,27 @@ static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// The Python exception for an error of the core.
 #[cold]
 pub fn to_py(py: Python<'_>, error: Error) -> PyErr {
-    let detail = match &error {
-        Error::Zmq { detail, .. } => detail.as_deref().map(str::to_owned),
-        other => Some(other.to_string()),
-    };
     let kind = match &error {
         Error::Closed(_) => "closed",
         Error::Forked(_) => "forked",
         _ => "zmq",
+    };
+    make(py, error, kind)
+}
+
+/// The exception for an attribute that this socket does not have: hasattr() is to say no.
+#[cold]
+pub fn missing_attribute(py: Python<'_>, error: Error) -> PyErr {
+    match &error {
+        Error::Zmq { .. } => make(py, error, "attribute"),
+        _ => to_py(py, error),
+    }
+}
+
+fn make(py: Python<'_>, error: Error, kind: &str) -> PyErr {
+    let detail = match &error {
+        Error::Zmq { detail, .. } => detail.as_deref().map(str::to_owned),
+        other => Some(other.to_string()),
     };
     let made = MAKE
         .get_or_try_init(py, || {

@@ -1,9 +1,10 @@
 //! The glue between the core and Python: it parses arguments into types, calls the core, maps the result.
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
-//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`monitor`] and
-//! [`peers`]) and [`frame`], and [`waiter`] for event loops; [`poller`] and [`process`] are functions; [`pipeline`] has the
-//! loops of its roles. Policy and looks are Python's: see the package.
+//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`monitor`]
+//! and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and [`waiter`] for event
+//! loops; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its roles. Policy and looks are Python's:
+//! see the package.
 
 pub mod buffer;
 pub mod context;
@@ -12,6 +13,7 @@ pub mod errors;
 pub mod frame;
 pub mod interrupt;
 pub mod json;
+pub mod loan;
 pub mod monitor;
 pub mod options;
 pub mod peers;
@@ -21,6 +23,7 @@ pub mod process;
 pub mod recv;
 pub mod send;
 pub mod socket;
+pub mod tracker;
 pub mod waiter;
 
 use pyo3::prelude::*;
@@ -36,6 +39,8 @@ mod _core {
     use super::frame::PyFrame;
     #[pymodule_export]
     use super::json::{json_dumps, json_loads};
+    #[pymodule_export]
+    use super::loan::{loans, PyReleased};
     #[pymodule_export]
     use super::options::constants_table;
     #[pymodule_export]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::errors::OrRaise;
+use super::errors::{missing_attribute, OrRaise};
 use super::interrupt::{blocking, deadline};
 use super::socket::PySocket;
 use crate::monitor::Peer;
@@ -47,11 +47,11 @@ impl From<Peer> for PyPeer {
 impl PySocket {
     /// The peers that are connected now, a list of Peer.
     ///
-    /// They come from the socket's monitor (RFC 37: a peer counts once its handshake has succeeded). Raises ZMQError(EINVAL)
-    /// for a socket that was bound or connected unwatched: see watch().
+    /// They come from the socket's monitor (RFC 37: a peer counts once its handshake has succeeded). Raises UnknownAttribute
+    /// (EINVAL) for a socket that was bound or connected unwatched: see watch().
     #[getter]
     fn peers(&self, py: Python<'_>) -> PyResult<Vec<PyPeer>> {
-        let peers = py.detach(|| self.core()?.peers()).or_raise(py)?;
+        let peers = py.detach(|| self.core()?.peers()).map_err(|error| missing_attribute(py, error))?;
         Ok(peers.into_iter().map(PyPeer::from).collect())
     }
 
@@ -68,10 +68,11 @@ impl PySocket {
 
     /// What subscribers have subscribed to at this PUB socket: {topic: number of subscriptions}, topics as bytes.
     ///
-    /// Raises ZMQError(ENOTSUP) for other types (an XPUB receives subscriptions as messages).
+    /// Raises UnknownAttribute (ENOTSUP) for other types (an XPUB receives subscriptions as messages).
     #[getter]
     fn subscriptions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let topics = self.core().and_then(|socket| socket.subscriptions()).or_raise(py)?;
+        let topics =
+            self.core().and_then(|socket| socket.subscriptions()).map_err(|error| missing_attribute(py, error))?;
         let dict = PyDict::new(py);
         for (topic, count) in topics {
             dict.set_item(PyBytes::new(py, &topic), count)?;

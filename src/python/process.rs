@@ -5,6 +5,7 @@ use pyo3::types::PyBytes;
 
 use super::errors::OrRaise;
 use super::interrupt::{duration, Signals};
+use super::loan;
 use crate::{context, ffi};
 
 /// The version of libzmq in use, as (major, minor, patch).
@@ -55,5 +56,9 @@ pub fn curve_public<'py>(py: Python<'py>, secret_key: &[u8]) -> PyResult<Bound<'
 pub fn flush_at_exit(py: Python<'_>, patience: f64) -> PyResult<Vec<String>> {
     let patience = duration(patience)?;
     let mut signals = Signals::new();
-    Ok(py.detach(|| context::flush_at_exit(patience, &mut signals)))
+    Ok(py.detach(|| {
+        let lost = context::flush_at_exit(patience, &mut signals);
+        loan::close(patience);
+        lost
+    }))
 }

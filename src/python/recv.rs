@@ -1,14 +1,15 @@
 //! Receiving into Python. One DONTWAIT try with the GIL held; only what is not there yet waits, without it.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use super::buffer::to_bytes;
+use super::buffer::{to_bytes, Target};
 use super::errors::{to_py, OrRaise};
 use super::frame::PyFrame;
 use super::interrupt::blocking;
 use super::json;
-use super::send::{until, DONTWAIT};
+use super::send::{until, DONTWAIT, LARGE};
 use super::socket::PySocket;
 use crate::explain;
 use crate::message::{Frames, Message};
@@ -19,7 +20,7 @@ impl PySocket {
     /// Receives one frame: bytes, or with copy=False a Frame, which does not copy a large payload (zmq_msg_recv).
     ///
     /// Of a message with several frames, the next recv() returns the next one while `rcvmore` is 1; recv_multipart() receives
-    /// them all. `track` has no meaning for what is received, as in pyzmq.
+    /// them all. With track=True a Frame has a `tracker`, which is done: what is received is libzmq's own memory.
     ///
     /// Waits for a message: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for RCVTIMEO
     /// milliseconds (by default for ever). Raises Again when none came in time, ZMQError(EFSM) for a REQ or REP that is not to
@@ -27,9 +28,10 @@ impl PySocket {
     /// socket can be used on.
     #[pyo3(signature = (flags=0, copy=true, track=false, *, timeout=None))]
     fn recv(&self, py: Python<'_>, flags: i32, copy: bool, track: bool, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
-        // `track` says nothing about a message that comes in; pyzmq takes it and so do we.
-        let _ = track;
         let message = recv_frame(py, self.core().or_raise(py)?, flags, timeout)?;
+        if track && !copy {
+            return Ok(Py::new(py, PyFrame::wrap_tracked(py, message)?)?.into_any());
+        }
         present(py, message, copy)
     }
 
@@ -45,16 +47,58 @@ impl PySocket {
         track: bool,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let _ = track;
         let frames = recv_frames(py, self.core().or_raise(py)?, flags, timeout)?;
         if copy {
             return PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)));
         }
         let list = PyList::empty(py);
         for frame in frames {
-            list.append(present(py, frame, false)?)?;
+            if track {
+                list.append(Py::new(py, PyFrame::wrap_tracked(py, frame)?)?)?;
+            } else {
+                list.append(present(py, frame, false)?)?;
+            }
         }
         Ok(list)
+    }
+
+    /// Receives one frame into memory that is there already, and returns the frame's size in bytes.
+    ///
+    /// `buffer` is anything contiguous and writable: a bytearray, an array, a numpy array of any dtype and shape. At most
+    /// `nbytes` bytes are written, or as many as it has room for (0, the default). A larger frame is cut off, and its rest
+    /// is gone: then the size that is returned is more than what was written. An empty buffer discards the frame.
+    ///
+    /// The rest is as in recv(), with `timeout` in seconds. Raises BufferError for a buffer that is read-only or not
+    /// contiguous, TypeError for what has none, ValueError for an `nbytes` below 0 or above the buffer's size; nothing is
+    /// received then.
+    #[pyo3(signature = (buffer, /, *, nbytes=0, flags=0, timeout=None))]
+    fn recv_into(
+        &self,
+        py: Python<'_>,
+        buffer: &Bound<'_, PyAny>,
+        nbytes: isize,
+        flags: i32,
+        timeout: Option<f64>,
+    ) -> PyResult<usize> {
+        let socket = self.core().or_raise(py)?;
+        let target = Target::of(buffer)?;
+        let room = target.len();
+        let limit = match usize::try_from(nbytes) {
+            Ok(0) => room,
+            Ok(limit) if limit <= room => limit,
+            Ok(_) => {
+                return Err(PyValueError::new_err(format!("nbytes={nbytes} is more than the buffer's {room} bytes")))
+            }
+            Err(_) => return Err(PyValueError::new_err(format!("nbytes={nbytes} is negative"))),
+        };
+        let message = recv_frame(py, socket, flags, timeout)?;
+        let data = &message.as_slice()[..limit.min(message.len())];
+        if data.len() < LARGE {
+            target.write(data);
+        } else {
+            py.detach(|| target.write(data));
+        }
+        Ok(message.len())
     }
 
     /// Receives JSON: (True, object) if Rust can read it as Python's json does, else (False, bytes).

@@ -1,15 +1,20 @@
 //! Sending from Python. One DONTWAIT try with the GIL held; only what cannot go now waits, without it.
 
-use pyo3::exceptions::PyTypeError;
+use std::ffi::CString;
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use super::buffer::{parts, Payload};
 use super::errors::to_py;
+use super::frame::{group_name, set_group, set_routing_id, PyFrame};
 use super::interrupt::{blocking, deadline};
-use super::socket::{unsupported, PySocket};
-use super::{errors::OrRaise, json};
+use super::socket::PySocket;
+use super::{errors::OrRaise, json, tracker};
+use crate::error::{errno, Error, Result};
 use crate::explain;
-use crate::message::Part;
+use crate::message::{Message, Part};
 use crate::socket::Socket;
 use crate::transfer::SNDMORE;
 use crate::wait::Deadline;
@@ -25,8 +30,13 @@ impl PySocket {
     /// Sends one frame: a message, or with flags=SNDMORE a part of one, which the next send continues (zmq_msg_send).
     ///
     /// `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
-    /// send_string(). It is copied, but for a large Frame, which is shared, whatever `copy` says. track=True together with
-    /// copy=False, `routing_id` and `group` are refused (ENOTSUP).
+    /// send_string(). It is copied, unless it is a Frame or copy=False; even then, where it has fewer bytes than
+    /// `copy_threshold`. What is not copied must not be changed until libzmq is done with it.
+    ///
+    /// Returns None for what was copied, else the frame's MessageTracker: with track=True it tells when libzmq is done, and
+    /// without it is None (or done, for what was too small). track=True with a Frame that is not tracked raises ValueError.
+    /// `routing_id` is the peer to send to (SERVER, PEER), `group` the group (RADIO); a Frame keeps them. Other types refuse
+    /// them (ENOTSUP).
     ///
     /// Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for SNDTIMEO milliseconds
     /// (by default for ever). Raises Again when there was none in time, ZMQError(EFSM) for a REQ or REP that is not to send
@@ -44,10 +54,12 @@ impl PySocket {
         routing_id: Option<u32>,
         group: Option<&str>,
         timeout: Option<f64>,
-    ) -> PyResult<()> {
-        refuse_untracked(py, copy, track, routing_id.is_some() || group.is_some())?;
+    ) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.core().or_raise(py)?;
-        let mut payload = Payload::of(data)?;
+        let group = group.map(group_name).transpose()?;
+        let manner = Manner { threshold: (!copy).then(|| self.copy_threshold()), track, routing_id, group };
+        manner.check(socket).or_raise(py)?;
+        let (mut payload, tracker) = manner.prepare(data)?;
         let mut part = payload.part();
         let flags_sent = flags & SNDMORE;
         if part.len() < LARGE {
@@ -56,18 +68,20 @@ impl PySocket {
                 Part::Message(_) => socket.try_send(std::slice::from_mut(&mut part), flags_sent),
             };
             match tried {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(tracker),
                 Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
                 Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
             }
         }
-        send_waiting(py, socket, &mut [part], flags, timeout)
+        send_waiting(py, socket, &mut [part], flags, timeout)?;
+        Ok(tracker)
     }
 
     /// Sends all frames as one message, or none of them.
     ///
     /// `msg_parts` is an iterable of what send() takes, of one frame at least; the rest is as in send(). Other threads' messages
-    /// never get between the frames. With flags=SNDMORE the next send continues this message.
+    /// never get between the frames. With flags=SNDMORE the next send continues this message. Nothing is sent if one of the
+    /// parts cannot be. The MessageTracker that is returned, if any, is done when libzmq is done with all of them.
     #[pyo3(signature = (msg_parts, flags=0, copy=true, track=false, *, timeout=None))]
     fn send_multipart(
         &self,
@@ -77,19 +91,20 @@ impl PySocket {
         copy: bool,
         track: bool,
         timeout: Option<f64>,
-    ) -> PyResult<()> {
-        refuse_untracked(py, copy, track, false)?;
+    ) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.core().or_raise(py)?;
-        let mut payloads = payloads(msg_parts)?;
+        let manner = Manner { threshold: (!copy).then(|| self.copy_threshold()), track, ..Manner::default() };
+        let (mut payloads, tracker) = manner.prepare_all(msg_parts)?;
         let mut frames = parts(&mut payloads);
         if frames.iter().map(Part::len).sum::<usize>() < LARGE {
             match socket.try_send(&mut frames, flags & SNDMORE) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(tracker),
                 Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
                 Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
             }
         }
-        send_waiting(py, socket, &mut frames, flags, timeout)
+        send_waiting(py, socket, &mut frames, flags, timeout)?;
+        Ok(tracker)
     }
 
     /// Sends an object as JSON if Rust can write it as Python's json does; False if the caller must.
@@ -116,7 +131,7 @@ impl PySocket {
         msg_parts: &Bound<'py, PyAny>,
         timeout: Option<f64>,
         retries: u32,
-    ) -> PyResult<Vec<Bound<'py, pyo3::types::PyBytes>>> {
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let socket = self.core().or_raise(py)?;
         let timeout = timeout.map(super::interrupt::duration).transpose()?;
         let mut payloads = Vec::new();
@@ -129,19 +144,119 @@ impl PySocket {
     }
 }
 
-/// What to send as the frames of one message.
-pub fn payloads<'py>(msg_parts: &Bound<'py, PyAny>) -> PyResult<Vec<Payload<'py>>> {
-    let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
-    for (index, part) in msg_parts.try_iter()?.enumerate() {
-        let part = part?;
-        payloads.push(Payload::of(&part).map_err(|error| name_frame(msg_parts.py(), error, index, &part))?);
+/// The types that choose a peer by its routing id.
+const TO_PEERS: [i32; 2] = [zmq_sys::ZMQ_SERVER as i32, zmq_sys::ZMQ_PEER as i32];
+
+/// How a message is to be sent.
+#[derive(Default)]
+pub struct Manner {
+    /// From so many bytes on memory is lent, not copied; None copies everything.
+    pub threshold: Option<usize>,
+    /// A tracker is wanted for what is lent.
+    pub track: bool,
+    /// The peer, for SERVER and PEER.
+    pub routing_id: Option<u32>,
+    /// The group, for RADIO.
+    pub group: Option<CString>,
+}
+
+impl Manner {
+    /// Whether the type of the socket can do that.
+    ///
+    /// # Errors
+    /// ENOTSUP: libzmq would send all the same, to whomever.
+    #[inline]
+    pub fn check(&self, socket: &Socket) -> Result<()> {
+        let wrong = |what: &str| Err(Error::explained(errno::ENOTSUP, what));
+        if self.routing_id.is_some() && !TO_PEERS.contains(&socket.kind()) {
+            return wrong("routing_id= is for SERVER and PEER sockets");
+        }
+        if self.group.is_some() && socket.kind() != zmq_sys::ZMQ_RADIO as i32 {
+            return wrong("group= is for RADIO sockets");
+        }
+        Ok(())
     }
-    if payloads.is_empty() {
-        return Err(pyo3::exceptions::PyValueError::new_err(
-            "a message has at least one frame: send_multipart([b\"\"]) sends an empty one",
-        ));
+
+    /// What to send as one frame, and its tracker.
+    #[inline]
+    pub fn prepare<'py>(&self, data: &Bound<'py, PyAny>) -> PyResult<(Payload<'py>, Option<Py<PyAny>>)> {
+        let py = data.py();
+        let addressed = self.routing_id.is_some() || self.group.is_some();
+        if let (Ok(bytes), None, false) = (data.cast::<PyBytes>(), self.threshold, addressed) {
+            return Ok((Payload::Bytes(bytes.clone()), None));
+        }
+        let (payload, tracker) = match data.cast::<PyFrame>() {
+            Ok(frame) => self.prepare_frame(frame)?,
+            Err(_) => match self.threshold {
+                None => (Payload::of(data)?, None),
+                Some(threshold) => self.prepare_lent(data, threshold)?,
+            },
+        };
+        if !addressed {
+            return Ok((payload, tracker));
+        }
+        let mut message = payload.into_message().or_raise(py)?;
+        self.address(&mut message).or_raise(py)?;
+        Ok((Payload::Message(message), tracker))
     }
-    Ok(payloads)
+
+    /// What to send as the frames of one message, and the tracker of all of them.
+    pub fn prepare_all<'py>(&self, msg_parts: &Bound<'py, PyAny>) -> PyResult<(Vec<Payload<'py>>, Option<Py<PyAny>>)> {
+        let py = msg_parts.py();
+        let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
+        let mut trackers = Vec::new();
+        for (index, part) in msg_parts.try_iter()?.enumerate() {
+            let part = part?;
+            let prepared = self.prepare(&part).map_err(|error| name_frame(py, error, index, &part));
+            let (payload, tracker) = prepared?;
+            payloads.push(payload);
+            trackers.extend(tracker);
+        }
+        if payloads.is_empty() {
+            return Err(PyValueError::new_err(
+                "a message has at least one frame: send_multipart([b\"\"]) sends an empty one",
+            ));
+        }
+        let tracker = if trackers.is_empty() { None } else { tracker::of_all(py, trackers)? };
+        Ok((payloads, tracker))
+    }
+
+    fn prepare_frame<'py>(&self, frame: &Bound<'py, PyFrame>) -> PyResult<(Payload<'py>, Option<Py<PyAny>>)> {
+        let py = frame.py();
+        let tracker = frame.get().tracker().map(|tracker| tracker.clone_ref(py));
+        if self.track && tracker.is_none() {
+            return Err(PyValueError::new_err("this frame is not tracked: make it with Frame(data, track=True)"));
+        }
+        // The frame itself, as in pyzmq: it keeps the peer and the group that it was sent to.
+        let addressed = self.address(&mut frame.get().lock());
+        addressed.or_raise(py)?;
+        Ok((Payload::Message(frame.get().share(py)?), tracker))
+    }
+
+    fn prepare_lent<'py>(
+        &self,
+        data: &Bound<'py, PyAny>,
+        threshold: usize,
+    ) -> PyResult<(Payload<'py>, Option<Py<PyAny>>)> {
+        let py = data.py();
+        let mut payload = Payload::of(data)?;
+        if payload.part().len() < threshold {
+            return Ok((payload, Some(tracker::finished(py)?)));
+        }
+        let frame = PyFrame::lend(data, self.track)?;
+        let tracker = frame.tracker().map(|tracker| tracker.clone_ref(py));
+        Ok((Payload::Message(frame.share(py)?), tracker))
+    }
+
+    fn address(&self, message: &mut Message) -> Result<()> {
+        if let Some(routing_id) = self.routing_id {
+            set_routing_id(message, routing_id)?;
+        }
+        if let Some(group) = &self.group {
+            set_group(message, group)?;
+        }
+        Ok(())
+    }
 }
 
 fn send_waiting(
@@ -164,17 +279,6 @@ pub fn until(flags: i32, timeout: Option<f64>, option: impl FnOnce() -> i64) -> 
         Some(_) => deadline(timeout),
         None => Ok(Deadline::from_ms(option())),
     }
-}
-
-fn refuse_untracked(py: Python<'_>, copy: bool, track: bool, draft: bool) -> PyResult<()> {
-    if draft {
-        return Err(unsupported("routing_id= and group= belong to draft socket types, which cannot be opened yet"))
-            .or_raise(py);
-    }
-    if !copy && track {
-        return Err(unsupported("track=True with copy=False is not offered yet")).or_raise(py);
-    }
-    Ok(())
 }
 
 /// pyzmq's TypeError names the frame that was wrong.

@@ -1,5 +1,6 @@
 //! `Socket` of the core for Python: life, endpoints, options. Sending and receiving are in `send` and `recv`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
 
 use super::context::PyContext;
 use super::errors::OrRaise;
+use super::frame::{group_name, COPY_THRESHOLD};
 use super::interrupt::{blocking, Signals};
+use crate::context;
 use crate::error::{errno, Error, Result};
 use crate::options::{self, Kind};
 use crate::socket::Socket;
@@ -17,8 +20,9 @@ use crate::socket::Socket;
 /// The core's part of a socket. Use `brokerless.Socket`, which `Context.socket()` makes.
 #[pyclass(frozen, subclass, name = "Socket", module = "brokerless._core")]
 pub struct PySocket {
-    /// Set by `_open`, so that a subclass in Python decides what its constructor takes.
+    /// Set by `_open` and `_share`, so that a subclass in Python decides what its constructor takes.
     socket: OnceLock<Socket>,
+    copy_threshold: AtomicUsize,
 }
 
 /// What a socket has counted: whole messages (a multipart message is one) and the bytes of all their frames.
@@ -51,6 +55,10 @@ impl PySocket {
     pub fn core(&self) -> Result<&Socket> {
         self.socket.get().ok_or_else(Error::closed)
     }
+
+    fn fill(&self, socket: Socket) -> PyResult<()> {
+        self.socket.set(socket).map_err(|_| PyTypeError::new_err("this socket was opened before"))
+    }
 }
 
 #[pymethods]
@@ -58,13 +66,42 @@ impl PySocket {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        PySocket { socket: OnceLock::new() }
+        PySocket { socket: OnceLock::new(), copy_threshold: AtomicUsize::new(COPY_THRESHOLD) }
     }
 
     /// Opens libzmq's socket; once, by the constructor.
     fn _open(&self, py: Python<'_>, context: &PyContext, socket_type: i32) -> PyResult<()> {
-        let socket = context.context.socket(socket_type).or_raise(py)?;
-        self.socket.set(socket).map_err(|_| PyTypeError::new_err("this socket was opened before"))
+        let socket = context.core().and_then(|context| context.socket(socket_type)).or_raise(py)?;
+        self.fill(socket)
+    }
+
+    /// Becomes another handle to the socket of `other`; instead of `_open`.
+    fn _share(&self, py: Python<'_>, other: &PySocket) -> PyResult<()> {
+        self.fill(other.core().or_raise(py)?.clone())
+    }
+
+    /// Becomes another handle to the open socket that libzmq has at this address; returns its context's address.
+    fn _share_address(&self, py: Python<'_>, address: usize) -> PyResult<usize> {
+        let none = || {
+            let why =
+                format!("brokerless has no open socket at the address {address:#x}; other libraries' cannot be shared");
+            Error::explained(errno::ENOTSOCK, why)
+        };
+        let socket = py.detach(|| context::socket_at(address)).ok_or_else(none).or_raise(py)?;
+        let home = socket.context().address().or_raise(py)?;
+        self.fill(socket)?;
+        Ok(home)
+    }
+
+    /// With copy=False, what has fewer bytes than this is copied after all: sharing it would cost more. 65536 by default.
+    #[getter]
+    pub fn copy_threshold(&self) -> usize {
+        self.copy_threshold.load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_copy_threshold(&self, value: usize) {
+        self.copy_threshold.store(value, Ordering::Relaxed);
     }
 
     /// Whether the socket is closed, or cannot be used because it belongs to the parent of this forked process. Never raises.
@@ -95,6 +132,28 @@ impl PySocket {
     fn connect(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
         let endpoint = endpoint(addr)?;
         py.detach(|| self.core()?.connect(&endpoint)).or_raise(py)
+    }
+
+    /// Connects a PEER socket, and returns the routing id by which it sends to the one it connects to (zmq_connect_peer).
+    ///
+    /// Raises ZMQError(ENOTSUP) for other types, else as connect().
+    fn connect_peer(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let endpoint = endpoint(addr)?;
+        py.detach(|| self.core()?.connect_peer(&endpoint)).or_raise(py)
+    }
+
+    /// Lets a DISH socket receive what RADIO sockets send to a group (zmq_join; RFC 48): a str or bytes, 255 bytes at most.
+    ///
+    /// Raises ZMQError(EINVAL) for a group that is too long or joined already, ENOTSUP for other types.
+    fn join(&self, py: Python<'_>, group: &Bound<'_, PyAny>) -> PyResult<()> {
+        let group = group_name(&text(group, "group")?)?;
+        py.detach(|| self.core()?.join(&group)).or_raise(py)
+    }
+
+    /// Ends that (zmq_leave). Raises ZMQError(EINVAL) for a group that was not joined.
+    fn leave(&self, py: Python<'_>, group: &Bound<'_, PyAny>) -> PyResult<()> {
+        let group = group_name(&text(group, "group")?)?;
+        py.detach(|| self.core()?.leave(&group)).or_raise(py)
     }
 
     /// Ends a bind (zmq_unbind): `addr` as it was given, or as `last_endpoint` has it.
@@ -231,16 +290,15 @@ fn shown(value: &Bound<'_, PyAny>) -> String {
 
 /// pyzmq takes str and bytes as endpoints.
 pub(super) fn endpoint(addr: &Bound<'_, PyAny>) -> PyResult<String> {
-    if let Ok(text) = addr.cast::<PyString>() {
-        return Ok(text.to_str()?.to_owned());
-    }
-    if let Ok(raw) = addr.cast::<PyBytes>() {
-        return Ok(String::from_utf8(raw.as_bytes().to_vec())?);
-    }
-    Err(PyTypeError::new_err(format!("expected str, got: {}", shown(addr))))
+    text(addr, "addr")
 }
 
-/// What a type that cannot do something answers.
-pub fn unsupported(what: &str) -> Error {
-    Error::explained(errno::ENOTSUP, what)
+fn text(value: &Bound<'_, PyAny>, name: &str) -> PyResult<String> {
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(text.to_str()?.to_owned());
+    }
+    if let Ok(raw) = value.cast::<PyBytes>() {
+        return Ok(String::from_utf8(raw.as_bytes().to_vec())?);
+    }
+    Err(PyTypeError::new_err(format!("{name} is a str, not {}", shown(value))))
 }

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyBool, PyList};
 
 use super::buffer::{parts, to_bytes, Payload};
 use super::errors::{to_py, OrRaise};
-use super::frame::PyFrame;
+use super::frame::{group_name, PyFrame};
 use super::recv::present;
-use super::send::{payloads, LARGE};
+use super::send::{Manner, LARGE};
 use super::socket::PySocket;
 use crate::error::{Error, Result};
 use crate::explain;
@@ -76,14 +76,40 @@ impl PyWaiter {
         Ok(Some(list.into_any().unbind()))
     }
 
-    /// Sends one frame if there is room; whether it went.
-    fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, flags: i32) -> PyResult<bool> {
-        self.send_now(py, &mut [Payload::of(data)?], flags)
+    /// Sends one frame if there is room. None if there is none, else True or the frame's MessageTracker.
+    ///
+    /// `threshold`: from so many bytes on memory is lent, not copied; None copies everything.
+    #[pyo3(signature = (data, flags, threshold=None, track=false, routing_id=None, group=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn send(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        flags: i32,
+        threshold: Option<usize>,
+        track: bool,
+        routing_id: Option<u32>,
+        group: Option<&str>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let group = group.map(group_name).transpose()?;
+        let manner = Manner { threshold, track, routing_id, group };
+        manner.check(self.listener.socket()).or_raise(py)?;
+        let (payload, tracker) = manner.prepare(data)?;
+        self.send_now(py, &mut [payload], tracker, flags)
     }
 
-    /// Sends all frames as one message if there is room; whether they went.
-    fn send_multipart(&self, py: Python<'_>, msg_parts: &Bound<'_, PyAny>, flags: i32) -> PyResult<bool> {
-        self.send_now(py, &mut payloads(msg_parts)?, flags)
+    /// Sends all frames as one message if there is room. None if there is none, else True or the MessageTracker of them.
+    #[pyo3(signature = (msg_parts, flags, threshold=None, track=false))]
+    fn send_multipart(
+        &self,
+        py: Python<'_>,
+        msg_parts: &Bound<'_, PyAny>,
+        flags: i32,
+        threshold: Option<usize>,
+        track: bool,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let (mut payloads, tracker) = Manner { threshold, track, ..Manner::default() }.prepare_all(msg_parts)?;
+        self.send_now(py, &mut payloads, tracker, flags)
     }
 
     /// Puts the frames of a message that nobody got back in front of the socket's queue.
@@ -109,7 +135,13 @@ impl PyWaiter {
 }
 
 impl PyWaiter {
-    fn send_now(&self, py: Python<'_>, payloads: &mut [Payload<'_>], flags: i32) -> PyResult<bool> {
+    fn send_now(
+        &self,
+        py: Python<'_>,
+        payloads: &mut [Payload<'_>],
+        tracker: Option<Py<PyAny>>,
+        flags: i32,
+    ) -> PyResult<Option<Py<PyAny>>> {
         let mut frames = parts(payloads);
         let flags = flags & SNDMORE;
         let tried = match frames.iter().map(Part::len).sum::<usize>() < LARGE {
@@ -117,7 +149,7 @@ impl PyWaiter {
             false => py.detach(|| self.listener.try_send(&mut frames, flags)),
         };
         let sent = now(tried).map_err(|error| explain::send(self.listener.socket(), error, None)).or_raise(py)?;
-        Ok(sent.is_some())
+        Ok(sent.map(|()| tracker.unwrap_or_else(|| PyBool::new(py, true).to_owned().into_any().unbind())))
     }
 }
 

@@ -107,6 +107,10 @@ extern "C" {
     pub fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int;
     pub fn zmq_socket_get_peer_state(socket: *mut c_void, routing_id: *const c_void, size: usize) -> c_int;
     pub fn zmq_msg_init_buffer(msg: *mut zmq_msg_t, data: *const c_void, size: usize) -> c_int;
+    pub fn zmq_poller_new() -> *mut c_void;
+    pub fn zmq_poller_destroy(poller: *mut *mut c_void) -> c_int;
+    pub fn zmq_poller_add(poller: *mut c_void, socket: *mut c_void, data: *mut c_void, events: c_short) -> c_int;
+    pub fn zmq_poller_fd(poller: *mut c_void, fd: *mut RawFd) -> c_int;
     pub fn zmq_ctx_set_ext(context: *mut c_void, option: c_int, value: *const c_void, len: usize) -> c_int;
     pub fn zmq_ctx_get_ext(context: *mut c_void, option: c_int, value: *mut c_void, len: *mut usize) -> c_int;
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from brokerless import _core
+from .. import _core
 
 __all__ = ["dumps", "loads"]
 
