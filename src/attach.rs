@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{errno, Error, Result};
 use crate::explain;
 use crate::ffi::RawSocket;
-use crate::monitor::Watch;
+use crate::monitor::{Event, Watch};
 use crate::socket::{Attached, Socket, ANY};
 use crate::wait::{Deadline, Interrupt};
 
@@ -18,7 +18,9 @@ pub(crate) const RELEASE: Duration = Duration::from_millis(500);
 impl Socket {
     /// Binds. Returns the endpoint with what libzmq has put for wildcards, such as the port.
     pub fn bind(&self, endpoint: &str) -> Result<String> {
-        self.attach(endpoint, true, RawSocket::bind).map(|(resolved, ())| resolved)
+        let done = self.attach(endpoint, true, RawSocket::bind);
+        self.tell_of_bind(endpoint, done.as_ref().err());
+        done.map(|(resolved, ())| resolved)
     }
 
     /// Connects.
@@ -37,6 +39,23 @@ impl Socket {
         done.map(|(_, routing_id)| routing_id).map_err(explained)
     }
 
+    /// Lets a user's monitor know of a bind before that returns, as libzmq does.
+    fn tell_of_bind(&self, text: &str, failure: Option<&Error>) {
+        // In a forked child there is nobody to tell.
+        let Some(watch) = self.lock().ok().and_then(|state| state.watch.clone()) else {
+            return;
+        };
+        match failure {
+            _ if !watch.reports() => {}
+            None => watch.drain(),
+            Some(error) => {
+                if let Some(event) = Event::bind_failed(text, error) {
+                    watch.announce(&event);
+                }
+            }
+        }
+    }
+
     fn attach<T>(&self, text: &str, bound: bool, work: impl Fn(&RawSocket, &CStr) -> Result<T>) -> Result<(String, T)> {
         // A closed socket is the better news than a bad endpoint.
         self.lock()?.raw()?;
@@ -45,7 +64,7 @@ impl Socket {
         let resolved = self.once(ANY, |state| {
             let raw = state.raw()?;
             if let (Some(watch), None) = (&watch, &state.watch) {
-                watch.start(raw)?;
+                watch.start(raw, &state.endpoints)?;
                 state.watch = Some(watch.clone());
             }
             let raw = state.raw()?;
@@ -104,11 +123,13 @@ impl Socket {
                 .endpoints
                 .iter()
                 .position(|at| at.bound == bound && (at.endpoint == endpoint || at.given == endpoint));
-            Ok(index.map(|index| state.endpoints.remove(index)))
+            let gone = index.map(|index| state.endpoints.remove(index));
+            let last = state.endpoints.iter().all(|at| at.endpoint.starts_with("inproc:"));
+            Ok(gone.map(|at| (at, last)))
         })?;
         // Not under this socket's lock: who waits for peers holds the watch's lock and asks for this one.
-        if let (Some(at), Some(watch)) = (gone, self.0.watch()) {
-            watch.forget(&at.endpoint, bound);
+        if let (Some((at, last)), Some(watch)) = (gone, self.0.watch()) {
+            watch.forget(&at.endpoint, bound, last);
         }
         Ok(())
     }
@@ -118,15 +139,17 @@ impl Socket {
         if let Some(watch) = self.lock()?.watch.clone() {
             return Ok(watch);
         }
-        let watch = Watch::new(&self.0.context, self.0.id)?;
-        self.once(ANY, |state| {
+        let made = Watch::new(&self.0.context, self.0.id)?;
+        let watch = self.once(ANY, |state| {
+            // Another thread may have been faster.
             if state.watch.is_none() {
-                watch.start(state.raw()?)?;
-                state.watch = Some(watch.clone());
+                made.start(state.raw()?, &state.endpoints)?;
             }
-            Ok(())
+            Ok(state.watch.get_or_insert_with(|| made.clone()).clone())
         })?;
-        self.0.context.hub().add(&watch)?;
+        if Arc::ptr_eq(&watch, &made) {
+            self.0.context.hub().add(&watch)?;
+        }
         Ok(watch)
     }
 

@@ -19,8 +19,8 @@ use crate::monitor::Hub;
 use crate::socket::{Shared, Socket};
 use crate::wait::{Deadline, Interrupt};
 
-/// Sockets that libzmq may open beyond what the user asked for: two for each watched socket.
-const SPARE_SOCKETS: i32 = 512;
+/// Sockets that libzmq may open beyond what the user asked for: two for each watched socket, three for a monitored one.
+const SPARE_SOCKETS: i32 = 1024;
 /// libzmq's own default of `ZMQ_MAX_SOCKETS`.
 const MAX_SOCKETS: usize = 1023;
 

@@ -29,7 +29,8 @@ impl Endpoint {
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |why: &str| Error::invalid(format!("{why} (endpoint {text:?})"));
         let c_text = CString::new(text).map_err(|_| wrong("an endpoint has no NUL in it"))?;
-        let Some((transport, address)) = text.split_once("://") else {
+        let parts = text.split_once("://").filter(|(transport, _)| !transport.is_empty());
+        let Some((transport, address)) = parts else {
             return Err(wrong("an endpoint is transport://address, as in \"tcp://127.0.0.1:5556\""));
         };
         let Some(number) = TRANSPORTS.iter().position(|known| *known == transport) else {
@@ -129,6 +130,7 @@ mod tests {
             "tcp://127.0.0.1:http",
             "tcp://a\0b:1",
             "inproc://",
+            "://a",
         ] {
             assert_eq!(refused(text), errno::EINVAL, "{text}");
         }

@@ -6,7 +6,7 @@
 //! lock around libzmq's socket and a list of waiters; [`transfer`] sends and receives through it, [`access`] reads and
 //! sets its options, whose types stand in the table of [`options`]; [`attach`] binds and connects it, [`closing`] ends
 //! it. [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what happens on a
-//! socket's connections, [`presence`] and [`subscriptions`] say who is there, and [`explain`] puts a failure into
+//! socket's connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there, and [`explain`] puts a failure into
 //! words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets, and [`listener`] lets an event loop
 //! wait for one. [`device`] moves messages between two sockets on a native thread; [`pipeline`] counts what a push/pull
 //! pipeline does; [`json`] writes JSON as Python does.

@@ -63,6 +63,7 @@ impl Socket {
         let watch = self.0.watch();
         match (network, watch) {
             (true, None) => None,
+            (true, Some(watch)) if watch.is_late() => None,
             (_, watch) => {
                 let connected = watch.map_or(0, |watch| watch.table().connected());
                 Some(connected + self.inproc_count())
@@ -71,7 +72,7 @@ impl Socket {
     }
 
     fn sure_watch(&self) -> Result<std::sync::Arc<crate::monitor::Watch>> {
-        let unwatched = self.0.watch().is_none();
+        let unwatched = self.0.watch().is_none_or(|watch| watch.is_late());
         let connected = self.endpoints().iter().any(|at| !at.endpoint.starts_with("inproc:"));
         if unwatched && connected {
             return Err(Error::invalid(

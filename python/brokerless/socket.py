@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Iterator, List, Optional, Type, Union, overload
 
 from . import _core
-from ._messages import Messages
+from ._monitoring import Monitoring
 from ._reclaim import reclaim
 from .constants import Errno, SocketOption, SocketType
 from .error import ZMQBindError, ZMQError
@@ -77,7 +77,7 @@ class _Binding:
             socket.disconnect(self.addr)
 
 
-class Socket(Messages, Generic[_Received]):
+class Socket(Monitoring, Generic[_Received]):
     """A ZeroMQ socket. `Context.socket()` makes it.
 
     Any thread may call any method at any time: calls that must wait wait together, and a multipart message is sent and

@@ -1,9 +1,10 @@
 //! The glue between the core and Python: it parses arguments into types, calls the core, maps the result.
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
-//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`] and
-//! [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and [`waiter`] for event loops; [`poller`] and [`process`] are functions; [`pipeline`] has the
-//! loops of its roles. Policy and looks are Python's: see the package.
+//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`monitor`]
+//! and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and [`waiter`] for event
+//! loops; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its roles. Policy and looks are Python's:
+//! see the package.
 
 pub mod buffer;
 pub mod context;
@@ -13,6 +14,7 @@ pub mod frame;
 pub mod interrupt;
 pub mod json;
 pub mod loan;
+pub mod monitor;
 pub mod options;
 pub mod peers;
 pub mod pipeline;

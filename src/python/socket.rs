@@ -289,7 +289,7 @@ fn shown(value: &Bound<'_, PyAny>) -> String {
 }
 
 /// pyzmq takes str and bytes as endpoints.
-fn endpoint(addr: &Bound<'_, PyAny>) -> PyResult<String> {
+pub(super) fn endpoint(addr: &Bound<'_, PyAny>) -> PyResult<String> {
     text(addr, "addr")
 }
 

@@ -1,0 +1,106 @@
+//! What a watch has learnt: who is there, who left, how many listeners have closed.
+
+use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
+
+use crate::monitor::event::Event;
+
+/// One connection whose handshake is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// This side's endpoint.
+    pub local: String,
+    /// The other side's endpoint.
+    pub remote: String,
+    /// How many connections have these two endpoints (more than one only over ipc and inproc).
+    pub connections: usize,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// What a watch has learnt.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    pub(super) peers: HashMap<(String, String), Peer>,
+    /// Handshakes that failed, whose end is still to be reported.
+    failing: HashMap<(String, String), usize>,
+    /// Connections so far whose handshake was done.
+    pub came: u64,
+    /// The socket was bound or connected before anybody watched it: some of its peers may not be known.
+    pub(super) late: bool,
+    /// The socket is a STREAM, whose connections have no handshake.
+    pub(super) unshaken: bool,
+    /// Endpoints to connect to, as they were written, at which nobody was found so far: see `Watch::expect`.
+    pub expected: HashSet<String>,
+    /// Listeners that have closed so far.
+    pub listeners_closed: usize,
+    /// Connection attempts that were refused or timed out so far.
+    pub refused: u64,
+    /// Handshakes that failed so far: another protocol, another mechanism, not authorised.
+    pub handshakes_failed: u64,
+    /// The watched socket was closed; its connections may still linger.
+    pub(super) closed: bool,
+    /// libzmq has nothing more to tell.
+    pub(super) stopped: bool,
+}
+
+impl Table {
+    /// How many peers are connected.
+    pub fn connected(&self) -> usize {
+        self.peers.values().map(|peer| peer.connections).sum()
+    }
+
+    pub(super) fn learn(&mut self, event: Event) {
+        let opened = match self.unshaken {
+            true => matches!(event.kind, zmq_sys::ZMQ_EVENT_CONNECTED | zmq_sys::ZMQ_EVENT_ACCEPTED),
+            false => event.kind == zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
+        };
+        let key = (event.local, event.remote);
+        if opened {
+            let peer = self.peers.entry(key.clone()).or_insert_with(|| Peer {
+                local: key.0,
+                remote: key.1,
+                connections: 0,
+                since: SystemTime::now(),
+            });
+            peer.connections += 1;
+            self.came += 1;
+            if !self.expected.is_empty() {
+                self.expected.remove(&peer.remote);
+            }
+            return;
+        }
+        match event.kind {
+            zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+            | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+            | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH => {
+                self.handshakes_failed += 1;
+                *self.failing.entry(key).or_default() += 1;
+            }
+            zmq_sys::ZMQ_EVENT_DISCONNECTED => self.disconnected(key),
+            zmq_sys::ZMQ_EVENT_CONNECT_RETRIED => self.refused += 1,
+            // A connection attempt that is given up is reported alike, but has a remote endpoint.
+            zmq_sys::ZMQ_EVENT_CLOSED | zmq_sys::ZMQ_EVENT_CLOSE_FAILED if key.1.is_empty() => {
+                self.listeners_closed += 1;
+            }
+            zmq_sys::ZMQ_EVENT_MONITOR_STOPPED => self.stopped = true,
+            _ => {}
+        }
+    }
+
+    fn disconnected(&mut self, key: (String, String)) {
+        if let Some(failing) = self.failing.get_mut(&key) {
+            *failing -= 1;
+            if *failing == 0 {
+                self.failing.remove(&key);
+            }
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.connections -= 1;
+            if peer.connections == 0 {
+                self.peers.remove(&key);
+            }
+        }
+    }
+}
