@@ -114,6 +114,9 @@ def test_the_whole_tool(run_tool: Callable[..., Any]) -> None:
     assert status == 1
     assert "3 are recorded in expected.txt: 1 fewer pass now" in printed
     assert run_tool("passed 3\n" + listed)[0] == 0, "only --check judges"
+    status, printed = run_tool("passed 1\n" + listed, "--check")
+    assert status == 0
+    assert "1 are recorded in expected.txt: write down that more pass now" in printed
 
 
 def test_the_tool_on_some_files(run_tool: Callable[..., Any]) -> None:

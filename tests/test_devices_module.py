@@ -222,6 +222,19 @@ def test_a_device_in_the_foreground_ends_with_its_context(ctx, make_socket, in_t
     assert device.done
 
 
+def test_a_subclass_may_run_by_itself_and_say_when_it_is_done():
+    class Mine(devices.ThreadDevice):
+        def run(self):
+            self.done = True
+
+    device = Mine(zmq.QUEUE, zmq.PULL, zmq.PUSH)
+    device.start()
+    device.join(10)
+    assert device.done
+    device.done = False
+    assert not device.done
+
+
 def test_what_goes_wrong_is_raised_where_the_device_runs(ctx):
     device = devices.Device(zmq.QUEUE, zmq.ROUTER, zmq.DEALER)
     device.context_factory = lambda: ctx

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import inspect
 import pickle
 import warnings
 
@@ -188,3 +189,47 @@ def test_draft_warning_has_a_text_of_its_own():
         warnings.simplefilter("error")
         with pytest.raises(DraftFDWarning):
             warnings.warn(DraftFDWarning(), stacklevel=1)
+
+
+@pytest.mark.parametrize("function", ["_check_rc", "_check_version"])
+def test_the_checks_have_pyzmqs_signatures(pyzmq, function):
+    shapes = [
+        [(p.name, p.kind, p.default) for p in inspect.signature(getattr(module, function)).parameters.values()]
+        for module in (error, pyzmq)
+    ]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        *((rc, errno.EINVAL) for rc in (0, 1, -2, None)),
+        *((-1, number) for number in (errno.EAGAIN, errno.EINTR, errno.ENOTSOCK, int(constants.ETERM), 0)),
+        (-1, 0, False),
+        (-1, errno.EINVAL, False),
+    ],
+    ids=repr,
+)
+def test_the_check_of_a_result_raises_what_pyzmqs_raises(pyzmq, args):
+    def outcome(module):
+        try:
+            return module._check_rc(*args)
+        except module.ZMQError as failed:
+            return type(failed).__name__, failed.errno, failed.strerror
+
+    assert outcome(error) == outcome(pyzmq)
+
+
+def test_the_check_of_a_result_takes_the_last_error(monkeypatch):
+    monkeypatch.setattr(error, "zmq_errno", lambda: errno.EAGAIN)
+    with pytest.raises(Again):
+        error._check_rc(-1)
+    monkeypatch.setattr(error, "zmq_errno", lambda: 0)
+    error._check_rc(-1, error_without_errno=False)
+
+
+def test_the_check_of_the_version():
+    error._check_version((4,))
+    error._check_version((4, 3, 5))
+    with pytest.raises(ZMQVersionError, match=r"Time travel requires libzmq >= 9\.1, have 4"):
+        error._check_version((9, 1), "Time travel")

@@ -206,7 +206,7 @@ def test_a_closed_socket_is_told(heard):
         logger.info("x")
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of a program with threads, from Python 3.12 on
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # of a program with threads, from Python 3.12 on
 def test_a_child_may_log(heard, capfd):
     logger, _, sub = heard()
     child = os.fork()

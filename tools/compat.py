@@ -98,7 +98,10 @@ def run_all(files: Sequence[Path], runner: Runner) -> List[FileRun]:
                 print(row(done), flush=True)
         finally:
             runner.stop.set()
-    print(line("total", sum(map(tests_of, runs)), sum(map(passed, runs))))
+    more = sum(map(beyond, runs))
+    print(
+        line("total", sum(map(tests_of, runs)), sum(map(passed, runs)), f"and {more} that pyzmq skips" if more else "")
+    )
     return runs
 
 
@@ -159,9 +162,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     explain(runs, reasons, options.verbose)
     total = sum(map(passed, runs))
     print(f"\n{total} of {sum(map(tests_of, runs))} pass, in {time.monotonic() - started:.0f} s")
-    if options.check and total < recorded:
-        print(f"{recorded} are recorded in {EXPECTED.relative_to(ROOT)}: {recorded - total} fewer pass now")
-        return 1
+    listed = f"{recorded} are recorded in {EXPECTED.relative_to(ROOT)}"
+    if total < recorded and not options.names:
+        print(f"{listed}: {recorded - total} fewer pass now")
+        return 1 if options.check else 0
+    if total > recorded and not options.names:
+        print(f"{listed}: write down that more pass now")
     return 0
 
 

@@ -68,11 +68,14 @@ class Runner:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, file: str, reruns: int = 0) -> FileRun:
-        """Run one file, such as "tests/test_socket.py", and then what has not passed of it, up to so many times."""
+        """Run one file, such as "tests/test_socket.py", and then what has not passed of it, up to so many times.
+
+        What has hung is run again once in any case: the machine may have been busy with something else.
+        """
         name = Path(file).name
         report = self.output / f"{name}.jsonl"
         report.write_text("", encoding="utf-8")
-        run = FileRun(name)
+        run, rounds = FileRun(name), 0
         while not self._is_over():
             before = len(run.outcomes)
             status, printed = self._process(file, report)
@@ -81,11 +84,12 @@ class Runner:
                 _append(report, ended=run.started, **_end_of_process(status, printed, report.with_suffix(".hung")))
                 run = _read(name, report)
             if run.collected and not run.missing():
-                failed = [test for test, outcome in run.outcomes.items() if outcome.kind not in ("passed", "skipped")]
-                if not failed or reruns == 0:
+                kinds = {"failed", "crashed", "hung"} if rounds < reruns else {"hung"} if rounds == 0 else set()
+                again = [test for test, outcome in run.outcomes.items() if outcome.kind in kinds]
+                if not again:
                     return run
-                reruns -= 1
-                for test in failed:
+                rounds += 1
+                for test in again:
                     _append(report, rerun=test)
                 run = _read(name, report)
             elif len(run.outcomes) == before:

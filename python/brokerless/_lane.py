@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 else:
     _Future = asyncio.Future
 
+# As ints: an enum's operators take their time.
+_IN, _OUT = int(POLLIN), int(POLLOUT)
+
 #: What becomes of the message, or frame, that was received.
 Finish = Optional[Callable[[Any], Any]]
 
@@ -91,6 +94,8 @@ class Lane:
         self._receives: _Queue = OrderedDict()
         self._sends: _Queue = OrderedDict()
         self._watched = 0
+        #: Whether the loop knows the descriptor.
+        self._registered = False
 
     def receive(
         self, owner: Any, flags: int, copy: bool, multipart: bool, timeout: Optional[float], finish: Finish = None
@@ -158,7 +163,17 @@ class Lane:
                 if not self.loop.is_closed():
                     delivery.cancel()
         self._watch()
+        self._unregister()
         self.waiter.close()
+
+    def end_soon(self) -> None:
+        """Has the loop do that, in whichever thread it runs: futures and descriptors belong to that one."""
+        if self._registered or self._receives or self._sends:
+            try:
+                self.loop.call_soon_threadsafe(self.end)
+            except RuntimeError:
+                # The loop is closed: it watches nothing, and its futures have nobody to tell.
+                self.waiter.close()
 
     def _wait(
         self,
@@ -195,19 +210,28 @@ class Lane:
 
     def _watch(self) -> None:
         """Watches for what the calls in the lane wait for, and not at all when there are none."""
-        want = (POLLIN if self._receives else 0) | (POLLOUT if self._sends else 0)
-        before, self._watched = self._watched, want
-        if want == before:
+        want = (_IN if self._receives else 0) | (_OUT if self._sends else 0)
+        if want == self._watched:
             return
-        if want and not before:
+        self._watched = want
+        if not self._registered:
             self.loop.add_reader(self.waiter.fileno(), self._ready)
-        elif not want and not self.loop.is_closed():
-            self.loop.remove_reader(self.waiter.fileno())
+            self._registered = True
         self.waiter.listen(want)
 
+    def _unregister(self) -> None:
+        if self._registered:
+            self._registered = False
+            if not self.loop.is_closed():
+                self.loop.remove_reader(self.waiter.fileno())
+
     def _ready(self) -> None:
-        self.waiter.drain()
-        self._look()
+        if self._watched:
+            self.waiter.drain()
+            self._look()
+        else:
+            # Only now: the next call often waits soon, and a loop takes its time to learn and to forget a descriptor.
+            self._unregister()
 
     def _look(self) -> None:
         """Does what can be done now."""

@@ -58,8 +58,8 @@ class Socket(_AsyncSocket):
     `timeout=` (seconds) end in `zmq.Again`.
 
     Cancelling is safe: a receive that is cancelled (by `asyncio.wait_for`, say) has taken no message, and one whose
-    message had just come gives it back, as the next to be received. A send that is cancelled has sent nothing. `close()`
-    cancels what waits.
+    message had just come gives it back, as the next to be received. A send whose future is cancelled has sent nothing.
+    `close()` cancels what waits.
 
     `Socket(other)` and `Socket.from_socket(other)` make an awaited handle to the socket of another one, of any class.
     """
@@ -108,10 +108,17 @@ class Socket(_AsyncSocket):
     def close(self, linger: Optional[int] = None) -> None:
         """Closes as `zmq.Socket.close` does, and cancels every call that waits in it."""
         for loop, lane in list(self._lanes.items()):
-            # In another thread's loop the core's wake-up does it: futures belong to the thread of their loop.
             if loop is _running() or not loop.is_running():
                 lane.end()
+            else:
+                lane.end_soon()
         super().close(linger)
+
+    def __del__(self) -> None:
+        super().__del__()
+        # A collection may come in the middle of anything, in any thread.
+        for lane in list(self.__dict__.get("_lanes", {}).values()):
+            lane.end_soon()
 
     # Receiving
 

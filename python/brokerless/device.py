@@ -266,7 +266,7 @@ class Streamer(_Device):
     _backend_type = SocketType.PUSH
 
 
-def device(device_type: int, frontend: Socket, backend: Socket) -> None:
+def device(device_type: int, frontend: Socket, backend: Socket) -> int:
     """Move messages between two sockets, in the calling thread, until something ends it.
 
     An interrupt ends it within 50 ms, with both sockets still open and no message lost. Other threads go on meanwhile.
@@ -289,27 +289,29 @@ def device(device_type: int, frontend: Socket, backend: Socket) -> None:
         DeviceType(device_type)
     except ValueError:
         raise ZMQError(Errno.EINVAL, f"{device_type!r} is no device: take QUEUE, FORWARDER or STREAMER") from None
-    _core.proxy(frontend, backend)
+    return proxy(frontend, backend)
 
 
-def proxy(frontend: Socket, backend: Socket, capture: Optional[Socket] = None) -> None:
+def proxy(frontend: Socket, backend: Socket, capture: Optional[Socket] = None) -> int:
     """Move messages between two sockets, in the calling thread, with a copy of each to `capture` (zmq_proxy(3)).
 
     A capture socket that does not drop (PUSH, PAIR, DEALER) holds the proxy up until its peer reads. Ends and raises as
     device() does.
     """
     _core.proxy(frontend, backend, capture)
+    return 0
 
 
 def proxy_steerable(
     frontend: Socket, backend: Socket, capture: Optional[Socket] = None, control: Optional[Socket] = None
-) -> None:
+) -> int:
     """proxy() that obeys commands which `control` receives (zmq_proxy_steerable(3)).
 
-    PAUSE, RESUME and TERMINATE (upon which this returns), and STATISTICS, which is answered with 8 frames of 64 bits:
+    PAUSE, RESUME and TERMINATE (upon which this returns 0), and STATISTICS, which is answered with 8 frames of 64 bits:
     messages and bytes received and sent, by the frontend and then by the backend. A REP gets an empty answer to the others.
     """
     _core.proxy(frontend, backend, capture, control)
+    return 0
 
 
 __all__ = ["Forwarder", "Queue", "Streamer", "device", "proxy", "proxy_steerable"]

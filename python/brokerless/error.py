@@ -162,7 +162,11 @@ _BY_ERRNO: dict[int, type[ZMQError]] = {
     _system.EINTR: InterruptedSystemCall,
 }
 # What the core knows better than an errno can tell.
-_BY_KIND: dict[str, type[ZMQError]] = {"closed": SocketClosed, "forked": ForkedProcessError, "attribute": UnknownAttribute}
+_BY_KIND: dict[str, type[ZMQError]] = {
+    "closed": SocketClosed,
+    "forked": ForkedProcessError,
+    "attribute": UnknownAttribute,
+}
 
 
 def _make(errno: int, text: str | None, kind: str = "zmq") -> ZMQError:
@@ -171,3 +175,18 @@ def _make(errno: int, text: str | None, kind: str = "zmq") -> ZMQError:
     if text:
         error.detail = text
     return error
+
+
+def _check_rc(rc: int, errno: int | None = None, error_without_errno: bool = True) -> None:
+    """pyzmq's check of what a C function of libzmq has returned: -1 raises, by `errno` or libzmq's last error."""
+    if rc != -1:
+        return
+    number = zmq_errno() if errno is None else errno
+    if number or error_without_errno:
+        raise _make(number, None)
+
+
+def _check_version(min_version_info: tuple[int, ...], msg: str = "Feature") -> None:
+    """Raise ZMQVersionError, with `msg` as what was asked for, if libzmq is older than this."""
+    if zmq_version_info() < min_version_info:
+        raise ZMQVersionError(".".join(map(str, min_version_info)), msg)

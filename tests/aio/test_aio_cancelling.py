@@ -3,53 +3,172 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, Callable
 
 import pytest
 
 import brokerless as zmq
 from tests.aio.conftest import descriptors
 
+Call = Callable[[], Any]
 
-def test_cancelling_loses_nothing(run: Any, push_pull: Any, in_thread: Any) -> None:
-    push, pull = push_pull
+
+async def wait_for(call: Call, chance: random.Random) -> Any:
+    return await asyncio.wait_for(call(), chance.random() / 1000)
+
+
+async def wait_for_a_coroutine(call: Call, chance: random.Random) -> Any:
+    async def wait() -> Any:
+        return await call()
+
+    return await asyncio.wait_for(wait(), chance.random() / 1000)
+
+
+async def timeout(call: Call, chance: random.Random) -> Any:
+    async with asyncio.timeout(chance.random() / 1000):
+        return await call()
+
+
+async def cancelled_task(call: Call, chance: random.Random) -> Any:
+    async def wait() -> Any:
+        return await call()
+
+    task = asyncio.ensure_future(wait())
+    for _ in range(chance.randrange(5)):
+        await asyncio.sleep(0)
+    task.cancel()
+    return await task
+
+
+#: Ways to give up. The last is new in Python 3.11.
+GIVING_UP = [wait_for, wait_for_a_coroutine, cancelled_task] + ([timeout] if hasattr(asyncio, "timeout") else [])
+
+
+async def receive_while_giving_up(calls: list[Call], over: threading.Event, sent: Future[int]) -> list[Any]:
+    """What arrives while 3,000 receives are given up at random."""
     chance = random.Random(1)
-    count = 2000
-    done = threading.Event()
+    received: list[Any] = []
+    given_up = 0
+    while given_up < 3000:
+        try:
+            received.append(await chance.choice(GIVING_UP)(chance.choice(calls), chance))
+        except (asyncio.TimeoutError, asyncio.CancelledError, zmq.Again):
+            given_up += 1
+    over.set()
+    count = await asyncio.get_running_loop().run_in_executor(None, sent.result)
+    while len(received) < count:
+        received.append(await calls[0]())
+    return received
 
-    def produce() -> None:
-        for number in range(count):
-            zmq._core.Socket.send(push, b"%d" % number)
+
+def producer(in_thread: Any, push: Any, frames: int, over: threading.Event) -> Future[int]:
+    """A thread that sends numbers until it is over, and says how many."""
+    chance = random.Random(2)
+
+    def produce() -> int:
+        for number in itertools.count():
+            if over.is_set():
+                return number
+            zmq.Socket(push).send_multipart([b"%d" % number] * frames)
             if number % 5 == 0:
-                done.wait(chance.random() / 2000)
+                over.wait(chance.random() / 1000)
+        raise AssertionError
 
-    async def one(limit: float) -> bytes:
-        return await asyncio.wait_for(pull.recv(), limit)
+    return in_thread(produce)
+
+
+def test_receives_that_are_given_up_lose_no_frame(run: Any, push_pull: Any, in_thread: Any) -> None:
+    push, pull = push_pull
+    over = threading.Event()
+    memory = bytearray(20)
+
+    async def into_memory() -> int:
+        return int(memory[: await pull.recv_into(memory)])
+
+    async def frame() -> int:
+        return int((await pull.recv(copy=False)).bytes)
+
+    async def text() -> int:
+        return int(await pull.recv_string())
+
+    calls = [pull.recv, pull.recv_json, frame, text, into_memory, lambda: pull.recv(timeout=0.0005)]
 
     async def main() -> None:
-        in_thread(produce)
-        received, cancelled, given_up = [], 0, 0
-        while len(received) < count or cancelled + given_up < 300:
-            if chance.random() < 0.5:
-                try:
-                    received.append(await one(chance.random() / 1000))
-                except asyncio.TimeoutError:
-                    given_up += 1
-                continue
-            task = asyncio.ensure_future(one(5.0))
-            for _ in range(chance.randrange(5)):
-                await asyncio.sleep(0)
-            task.cancel()
-            try:
-                received.append(await task)
-            except asyncio.CancelledError:
-                cancelled += 1
-        assert received == [b"%d" % number for number in range(count)]
+        sent = producer(in_thread, push, 1, over)
+        received = await receive_while_giving_up(calls, over, sent)
+        assert [int(number) for number in received] == list(range(sent.result()))
+
+    try:
+        run(main())
+    finally:
+        over.set()
+
+
+def test_receives_that_are_given_up_lose_no_message_and_tear_none(run: Any, push_pull: Any, in_thread: Any) -> None:
+    push, pull = push_pull
+    over = threading.Event()
+
+    async def frames() -> list[bytes]:
+        return [frame.bytes for frame in await pull.recv_multipart(copy=False)]
+
+    calls = [pull.recv_multipart, frames, lambda: pull.recv_serialized(list)]
+
+    async def main() -> None:
+        sent = producer(in_thread, push, 3, over)
+        received = await receive_while_giving_up(calls, over, sent)
+        assert received == [[b"%d" % number] * 3 for number in range(sent.result())]
+
+    try:
+        run(main())
+    finally:
+        over.set()
+
+
+def test_a_send_that_is_given_up_went_once_or_not_at_all(run: Any, make_socket: Any, endpoint: Any) -> None:
+    """What the future says is true: it went, or it was cancelled and did not."""
+    chance = random.Random(3)
+    pull = make_socket(zmq.PULL, bind=endpoint("inproc"), rcvhwm=1)
+    push = make_socket(zmq.PUSH, connect=pull.last_endpoint.decode(), sndhwm=1)
+    count = 3000
+
+    async def give_up(number: int) -> bool:
+        """Whether it went."""
+        message = b"%d" % number
+        sent = push.send_multipart([message, b""]) if number % 2 else push.send(message, copy=number % 4 == 0)
+
+        async def wait() -> None:
+            await sent
+
+        task = asyncio.ensure_future(wait())
+        for _ in range(chance.randrange(4)):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return not sent.cancelled()
+
+    async def consume(received: list[int]) -> None:
+        while True:
+            received.append(int((await pull.recv_multipart())[0]))
+            if chance.random() < 0.2:
+                await asyncio.sleep(chance.random() / 1000)
+
+    async def main() -> None:
+        received: list[int] = []
+        consumer = asyncio.ensure_future(consume(received))
+        went = [number for number in range(count) if await give_up(number)]
+        await push.send(b"-1")
+        while not received or received[-1] != -1:
+            await asyncio.sleep(0.001)
+        consumer.cancel()
+        assert received == [*went, -1]
+        assert 0 < len(went) < count
+        assert push.stats.messages_sent == len(received)
 
     run(main())
-    done.set()
 
 
 def cancelled_on_delivery(delivery: Any) -> Any:

@@ -30,9 +30,36 @@ def test_the_loop_watches_only_while_something_waits(run: Any, push_pull: Any) -
         loop.add_reader(lane.waiter.fileno(), lane._ready)
         with pytest.raises(zmq.Again):
             await second
+        # It forgets the descriptor when that tells, for once, what nobody waits for.
+        await push.send(b"y")
+        while lane._registered:
+            await asyncio.sleep(0.001)
         assert not loop.remove_reader(lane.waiter.fileno())
+        assert await pull.recv() == b"y"
+        third = pull.recv()
+        pull.close()
+        assert third.cancelled() and not lane._registered
 
     run(main())
+
+
+def test_a_socket_forgotten_in_another_thread_leaves_nothing_in_the_loop(run: Any, in_thread: Any) -> None:
+    async def main() -> None:
+        before = descriptors()
+        context = zmq_asyncio.Context()
+        sockets = [context.socket(zmq.PAIR)]
+        with pytest.raises(zmq.Again):
+            await sockets[0].recv(timeout=0.001)
+        lane = sockets[0]._lane()
+        assert lane._registered
+        in_thread(sockets.clear).result()
+        while lane._registered:
+            await asyncio.sleep(0.001)
+        context.term()
+        assert descriptors() <= before
+
+    with pytest.warns(ResourceWarning, match="Unclosed socket"):
+        run(main())
 
 
 def test_a_call_that_cannot_go_on_does_not_spin(run: Any, make_socket: Any, endpoint: Any, monkeypatch: Any) -> None:

@@ -45,7 +45,7 @@ def test_poller_polls_sockets_of_both_sorts_and_descriptors(run: Any, push_pull:
             assert not waiting.done()
             act()
             assert await waiting == [(item, zmq.POLLIN)]
-            assert descriptors() == before
+            assert descriptors() <= before
             if item is pull:
                 await pull.recv()
             elif item is plain:

@@ -159,8 +159,15 @@ class Device:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended, in the process where it runs."""
+        """Whether it has ended, in the process where it runs. A subclass with a run() of its own may set it."""
         return self._ended.is_set()
+
+    @done.setter
+    def done(self, value: bool) -> None:
+        if value:
+            self._ended.set()
+        else:
+            self._ended.clear()
 
     def start(self) -> None:
         """Run the device; returns when it has ended.

@@ -113,17 +113,20 @@ class Turns:
         socket = self.socket
         if socket is None:
             return
-        if socket.closed and not self._ear.closed:
-            warnings.warn(
-                "the stream leaves its loop only now, after closing socket and stream apart: "
-                "call stream.close(), which closes both",
-                stacklevel=2,
-            )
+        by_others = socket.closed and not self._ear.closed
         self.io_loop.remove_handler(self._ear.number)
         self._ear.close(linger)
         self.socket = None
-        if self._close_callback is not None:
-            self._run_callback(self._close_callback)
+        try:
+            if by_others:
+                warnings.warn(
+                    "the stream leaves its loop only now, after closing socket and stream apart: "
+                    "call stream.close(), which closes both",
+                    stacklevel=2,
+                )
+        finally:
+            if self._close_callback is not None:
+                self._run_callback(self._close_callback)
 
     def closed(self) -> bool:
         """Whether the stream is closed. If its socket was closed by others, this closes the stream."""
@@ -157,7 +160,7 @@ class Turns:
             self.io_loop.add_callback(self._turn)
 
     def _turn(self) -> None:
-        """Handles one message each way, and comes back if there may be more."""
+        """Receives one message, sends what there is room for, calls back for one of these, and comes back for the rest."""
         self._turn_is_due = False
         if self.socket is None or self._flushed:
             return
@@ -166,6 +169,8 @@ class Turns:
             frames = self._take() if self._recv_callback is not None else None
             if frames is not None:
                 self._received(frames)
+            while self.socket is not None and self._send_next():
+                pass
             if self.socket is not None:
                 self._hand_over()
             more = frames is not None or bool(self._sent)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from .. import error
+from ..constants import DeviceType as DeviceType
 from ..device import device
+from ..device import proxy as proxy
+from ..error import *  # noqa: F403  its list is part of the one below
 from . import attrsettr as attrsettr
 from .context import Context, SyncContext
 from .frame import Frame, Message
@@ -38,4 +42,5 @@ __all__ = [
     "select",
     "zmq_version",
     "zmq_version_info",
+    *error.__all__,
 ]
