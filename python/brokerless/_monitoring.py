@@ -23,7 +23,7 @@ class Monitoring(Messages):
     _monitor_socket: Optional[Any] = None
 
     def get_monitor_socket(self: _S, events: Optional[int] = None, addr: Optional[str] = None) -> _S:
-        """Starts to monitor the socket, and returns a PAIR socket, of this socket's own class, that receives the events.
+        """Starts to monitor the socket, and returns a PAIR socket, as this socket's context makes them, that receives the events.
 
         `utils.monitor.recv_monitor_message()` receives one and takes it apart. `events` are those to report (EVENT_ALL
         without it), `addr` is the inproc endpoint to use (one of its own without it): see monitor(). While that PAIR is
@@ -39,7 +39,7 @@ class Monitoring(Messages):
     def _open_monitor(self, events: int, addr: str) -> Any:
         self.monitor(addr, events)
         try:
-            reader = self.context.socket(SocketType.PAIR, socket_class=type(self))
+            reader = self.context.socket(SocketType.PAIR)
         except BaseException:
             self.monitor(None)
             raise
