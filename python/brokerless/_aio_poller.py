@@ -50,28 +50,42 @@ class _Polling:
         self.loop = loop
         self.future = future
         self.finish = finish
-        self.epoll = select.epoll()
+        self.epoll: Optional[select.epoll] = None
         self.waiters: List[_core.Waiter] = []
+        self.watched: Optional[int] = None
         self.timer: Optional[asyncio.TimerHandle] = None
 
     def start(self, timeout: Optional[float]) -> None:
         try:
-            for item, flags in self.poller.sockets:
-                if isinstance(item, _core.Socket):
-                    waiter = _core.Waiter(item)
-                    self.waiters.append(waiter)
-                    waiter.listen(flags)
-                    self.epoll.register(waiter.fileno(), select.EPOLLIN)
-                else:
-                    self.epoll.register(poll._pollable(item), _epoll_flags(flags))
+            watched = self.watch()
+            self.loop.add_reader(watched, self.look)
         except BaseException:
             self.end()
             raise
-        self.loop.add_reader(self.epoll.fileno(), self.look)
+        self.watched = watched
         self.future.add_done_callback(self.end)
         if timeout is not None and timeout >= 0:
             self.timer = self.loop.call_later(timeout / 1000, self.look, True)
         self.look()
+
+    def watch(self) -> int:
+        """Begins to listen; the descriptor that tells."""
+        sockets = self.poller.sockets
+        if len(sockets) == 1 and isinstance(sockets[0][0], _core.Socket):
+            return self.listen(*sockets[0])
+        self.epoll = select.epoll()
+        for item, flags in sockets:
+            if isinstance(item, _core.Socket):
+                self.epoll.register(self.listen(item, flags), select.EPOLLIN)
+            else:
+                self.epoll.register(poll._pollable(item), _epoll_flags(flags))
+        return self.epoll.fileno()
+
+    def listen(self, socket: _core.Socket, flags: int) -> int:
+        waiter = _core.Waiter(socket)
+        self.waiters.append(waiter)
+        waiter.listen(flags)
+        return waiter.fileno()
 
     def look(self, late: bool = False) -> None:
         if self.future.done():
@@ -90,9 +104,10 @@ class _Polling:
     def end(self, _: Any = None) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        if not self.epoll.closed:
-            if not self.loop.is_closed():
-                self.loop.remove_reader(self.epoll.fileno())
+        if self.watched is not None and not self.loop.is_closed():
+            self.loop.remove_reader(self.watched)
+        self.watched = None
+        if self.epoll is not None:
             self.epoll.close()
         for waiter in self.waiters:
             waiter.close()
