@@ -11,6 +11,7 @@ import pytest
 
 import brokerless as zmq
 import brokerless.asyncio as zmq_asyncio
+from tests.aio.conftest import LOOPS, uvloop
 from tests.conftest import PATIENCE
 
 pytest.importorskip("tornado")
@@ -21,12 +22,13 @@ from brokerless.eventloop.zmqstream import ZMQStream
 Main = Callable[[], Any]
 
 
-@pytest.fixture
-def run() -> Callable[[Main], Any]:
+@pytest.fixture(params=LOOPS)
+def run(request: pytest.FixtureRequest) -> Callable[[Main], Any]:
     """Run a coroutine to its end in a loop of its own; what goes wrong beside it fails the test."""
+    new_loop = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
 
     def run(main: Main, mistakes: list[Any] | None = None) -> Any:
-        loop = asyncio.new_event_loop()
+        loop = new_loop()
         seen: list[Any] = []
         loop.set_exception_handler(lambda _, context: (seen if mistakes is None else mistakes).append(context))
         try:

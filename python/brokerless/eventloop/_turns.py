@@ -10,7 +10,8 @@ import asyncio
 import threading
 import warnings
 from collections import deque
-from typing import Any, Awaitable, Callable, Deque, List, NamedTuple, Optional, Set, Tuple, Union
+from collections.abc import Awaitable
+from typing import Any, Callable, Deque, List, NamedTuple, Optional, Set, Tuple, Union
 
 from tornado.log import gen_log
 
@@ -284,7 +285,7 @@ class Turns:
         except Exception:
             gen_log.error("Uncaught exception in ZMQStream callback", exc_info=True)
             raise
-        if isinstance(result, Awaitable):
+        if result is not None and isinstance(result, Awaitable):
             task = asyncio.ensure_future(result)
             # The loop itself would let it be collected half-done.
             self._tasks.add(task)
