@@ -14,5 +14,18 @@ pub use handler::{Handler, Level, Line, News};
 pub use policy::{Policy, Rules};
 pub use request::{Mechanism, Refused, Request, Verdict};
 
+use crate::error::{Error, Result};
+
 /// Where libzmq asks.
 pub const ENDPOINT: &str = "inproc://zeromq.zap.01";
+
+/// Refuses to bind a socket there that cannot reply: libzmq would end the process at the next client.
+pub(crate) fn check_bind(endpoint: &str, kind: i32) -> Result<()> {
+    const REPLYING: [i32; 3] = [zmq_sys::ZMQ_REP as i32, zmq_sys::ZMQ_ROUTER as i32, zmq_sys::ZMQ_SERVER as i32];
+    if endpoint == ENDPOINT && !REPLYING.contains(&kind) {
+        return Err(Error::invalid(format!(
+            "{ENDPOINT} is where libzmq asks who may connect: bind a REP or ROUTER there"
+        )));
+    }
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
@@ -129,9 +129,10 @@ impl PyZapPolicy {
     }
 }
 
-/// A copy of what any bytes-like object has.
+/// A copy of what any bytes-like object has. An error does not show it: it may be a secret.
 pub(super) fn bytes_of(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    Ok(match Payload::of(data)?.part() {
+    let wanted = |_| PyTypeError::new_err(format!("bytes are wanted here, not {}", data.get_type()));
+    Ok(match Payload::of(data).map_err(wanted)?.part() {
         Part::Bytes(bytes) => bytes.to_vec(),
         Part::Message(message) => message.as_slice().to_vec(),
     })

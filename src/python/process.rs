@@ -60,7 +60,7 @@ pub fn curve_public<'py>(py: Python<'py>, secret_key: &Bound<'py, PyAny>) -> PyR
     Ok(PyBytes::new(py, &public))
 }
 
-/// The bytes of a key. An error does not show it: it is a secret.
+/// The bytes of a key.
 fn key(key: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     if let Ok(text) = key.cast::<PyString>() {
         return Ok(text.to_str()?.as_bytes().to_vec());

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Desk:
     """The tasks of one authenticator in one loop. Everything in here happens in the thread of that loop."""
 
-    def __init__(self, authenticator: Authenticator, handler: _core.ZapHandler, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, authenticator: Authenticator, handler: _core.ZapHandler, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._authenticator = authenticator
         self._handler = handler
         self._loop = loop

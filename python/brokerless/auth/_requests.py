@@ -115,15 +115,21 @@ class Requests:
     def _send_zap_reply(
         self, request_id: bytes, status_code: bytes, status_text: bytes, user_id: Union[str, bytes] = "anonymous"
     ) -> None:
-        if self.zap_socket is None:
+        socket = self._open_socket()
+        if socket is None:
             raise ZMQError(Errno.ENOTSOCK, "this authenticator was stopped before it could reply")
         user = self._name(user_id) if status_code == b"200" else b""
-        self.zap_socket.send_multipart(_core.zap_reply(request_id, status_code, status_text, user))
+        socket.send_multipart(_core.zap_reply(request_id, status_code, status_text, user))
 
     def _fail(self, request_id: bytes) -> None:
         """Reply that nobody could decide, if no other reply went."""
-        if self.zap_socket is not None and self.zap_socket.events & POLLOUT:
-            self.zap_socket.send_multipart(_core.zap_reply(request_id, b"500", b"Internal error", b""))
+        socket = self._open_socket()
+        if socket is not None and socket.events & POLLOUT:
+            socket.send_multipart(_core.zap_reply(request_id, b"500", b"Internal error", b""))
+
+    def _open_socket(self) -> Optional[Socket]:
+        """`zap_socket`, which is None before start() and after stop(); pyzmq's type does not say so."""
+        return self.zap_socket
 
     # Texts
 
@@ -154,8 +160,8 @@ class Requests:
 
     def _refresh(self) -> None:
         """Bring the copy up to date."""
-        tables = [table for table in (self.passwords, self.certs) if isinstance(table, Table)]
-        if any([adopt(table) for table in tables]) or self._policy.stale:
+        adopted = sum(adopt(table) for table in (self.passwords, self.certs) if isinstance(table, Table))
+        if adopted or self._policy.stale:
             self._mirror()
 
     def _mirror(self) -> None:

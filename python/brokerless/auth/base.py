@@ -108,9 +108,10 @@ class Authenticator(Requests):
             EADDRINUSE if it was started already, or another authenticator runs in this context; ENOTSUP if the context has
             ended.
         """
-        if self.zap_socket is not None and not self.zap_socket.closed:
+        running = self._open_socket()
+        if running is not None and not running.closed:
             raise ZMQError(Errno.EADDRINUSE, "this authenticator was started already")
-        socket = self.context.socket(SocketType.REP, socket_class=Socket)
+        socket: Socket = self.context.socket(SocketType.REP, socket_class=Socket)
         try:
             socket.linger = 1
             socket.bind(_ENDPOINT)
@@ -126,13 +127,14 @@ class Authenticator(Requests):
 
         From now on nobody decides, and libzmq lets every client in; close your servers first.
         """
-        if self.zap_socket is not None:
-            self.zap_socket.close()
+        running = self._open_socket()
+        if running is not None:
+            running.close()
         self.zap_socket = None  # type: ignore[assignment]
 
     def __enter__(self: _A) -> _A:
         """Start it, unless it runs already."""
-        if self.zap_socket is None:
+        if self._open_socket() is None:
             self.start()
         return self
 

@@ -24,9 +24,7 @@ _SECRET = """\
 """
 
 
-def create_certificates(
-    key_dir: _Path, name: str, metadata: Optional[Dict[str, str]] = None
-) -> Tuple[str, str]:
+def create_certificates(key_dir: _Path, name: str, metadata: Optional[Dict[str, str]] = None) -> Tuple[str, str]:
     """Make a key pair, and write its two files; files of these names are replaced.
 
     Parameters
