@@ -109,7 +109,7 @@ impl<'a> Mechanism<'a> {
 /// Without passwords, so that none gets into a log.
 impl fmt::Debug for Mechanism<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", String::from_utf8_lossy(self.name()))
+        write!(formatter, "{}", String::from_utf8_lossy(self.name()).escape_debug())
     }
 }
 
@@ -240,5 +240,8 @@ mod tests {
         (frames[2], frames[3]) = (b"\xff", b"\xfe");
         let request = Request::parse(&frames).unwrap();
         assert!(Verdict::Denied("NO ACCESS").describe(&request).starts_with("DENIED "));
+        let frames = with(b"FUT\nURE", &[]);
+        let request = Request::parse(&frames).unwrap();
+        assert!(Verdict::Denied("NO ACCESS").describe(&request).starts_with("DENIED FUT\\nURE from"));
     }
 }
