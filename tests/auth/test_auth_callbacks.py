@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -15,7 +16,9 @@ import brokerless as zmq
 from brokerless.auth import CURVE_ALLOW_ANY
 from brokerless.auth.asyncio import AsyncioAuthenticator
 from brokerless.auth.thread import ThreadAuthenticator
+from brokerless.utils import z85
 from tests.auth.conftest import plain
+from tests.conftest import PATIENCE, wait_until
 
 
 @pytest.mark.parametrize("awaited", [False, True])
@@ -69,6 +72,35 @@ def test_a_provider_that_raises_sends_the_client_away_and_the_next_one_comes(
     assert "ZeroDivisionError" in log.wait_for("Cannot decide")
     assert let_in(curve_server, **curve(good))
     assert not curve_server.poll(0)
+
+
+def test_a_log_that_raises_and_a_name_that_is_none_hold_nobody_up(
+    make_auth, loop, curve_server, curve, make_client_keys, knock
+):
+    mistakes = []
+    loop.set_exception_handler(lambda _, context: mistakes.append(context))
+
+    class Broken:
+        full = False
+
+        def debug(self, *args):
+            if self.full:
+                raise OSError("disk full")
+
+        error = debug
+
+    log = Broken()
+    auth = make_auth(AsyncioAuthenticator, log=log)
+    log.full = True
+    auth.allow_any = True
+    bad, good = make_client_keys("bad"), make_client_keys("good")
+    auth.curve_user_id = lambda key: key if key == z85.decode(good.public) else 7
+    for _ in range(2):
+        knock(curve_server, **curve(bad))
+        knock(curve_server, **curve(good))
+        assert curve_server.recv(timeout=10) == b"hello"
+    assert not curve_server.poll(0)
+    assert wait_until(lambda: mistakes)
 
 
 def test_what_is_no_provider(auth, log):
@@ -130,62 +162,76 @@ def holding_the_gil(monkeypatch):
     sys.setswitchinterval(interval)
 
 
-@pytest.fixture
-def lets_in_without_python(make_server, knock, holding_the_gil):
-    """Whether a client is let in by a new server while nothing of Python can run."""
+@contextmanager
+def busy(loop):
+    """Nothing else happens in this loop until the end of the `with`."""
+    begun, over = threading.Event(), threading.Event()
 
-    def ask(seconds=10.0, server=None, **options):
-        server = make_server(**(server or {"zap_domain": b"global"}))
-        knock(server, **options)
-        return holding_the_gil(lambda: server.events & zmq.POLLIN, seconds)
+    def hold():
+        begun.set()
+        over.wait(PATIENCE)
+
+    loop.call_soon_threadsafe(hold)
+    assert begun.wait(PATIENCE)
+    yield
+    over.set()
+
+
+@pytest.fixture
+def quiet_auth(make_auth):
+    return make_auth(ThreadAuthenticator, log=logging.Logger("quiet", logging.INFO))
+
+
+@pytest.fixture
+def lets_in_without_python(quiet_auth, make_server, knock, holding_the_gil):
+    """Whether a client is let in by a new server while nothing of Python can run, the authenticator's thread least of all."""
+
+    def ask(server, **options):
+        sock = make_server(**server)
+        with busy(quiet_auth.thread.loop):
+            knock(sock, **options)
+            return holding_the_gil(lambda: sock.events & zmq.POLLIN, 10.0)
 
     return ask
 
 
-def quiet(make_auth, **options):
-    log = logging.Logger("quiet", logging.INFO)
-    return make_auth(ThreadAuthenticator, log=log, **options)
+def test_python_is_not_needed_for_addresses(quiet_auth, lets_in_without_python):
+    quiet_auth.allow("127.0.0.1")
+    assert lets_in_without_python({"zap_domain": b"global"})
 
 
-def test_python_is_not_needed_for_addresses_passwords_and_keys(
-    make_auth, tmp_path, server_keys, curve, client_keys, make_server, knock, lets_in_without_python
-):
-    auth = quiet(make_auth)
-    auth.allow("127.0.0.1")
-    auth.configure_curve(location=tmp_path / "public")
-    assert lets_in_without_python()
-    assert lets_in_without_python(server={"curve_server": 1, **server_keys.options}, **curve(client_keys))
-    auth.configure_plain(passwords={"bob": "b"})
-    # The dict is adopted with its first client.
-    first = make_server(plain_server=1)
-    knock(first, **plain(b"bob", b"b"))
-    assert first.recv(timeout=10) == b"hello"
-    assert lets_in_without_python(server={"plain_server": 1}, **plain(b"bob", b"b"))
+def test_python_is_not_needed_for_keys(quiet_auth, tmp_path, server_keys, curve, client_keys, lets_in_without_python):
+    quiet_auth.configure_curve(location=tmp_path / "public")
+    assert lets_in_without_python({"curve_server": 1, **server_keys.options}, **curve(client_keys))
 
 
-def test_python_is_needed_for_a_provider(make_auth, server_keys, curve, client_keys, lets_in_without_python):
+def test_python_is_not_needed_for_passwords(quiet_auth, make_server, knock, lets_in_without_python):
+    quiet_auth.configure_plain(passwords={"bob": "b"})
+    # With the first client, it turns out that nobody else has the dict.
+    server = make_server(plain_server=1)
+    knock(server, **plain(b"bob", b"b"))
+    assert server.recv(timeout=10) == b"hello"
+    assert lets_in_without_python({"plain_server": 1}, **plain(b"bob", b"b"))
+
+
+def test_holding_the_gil_is_what_the_test_says(quiet_auth, curve_server, curve, client_keys, knock, holding_the_gil):
+    begun, go = threading.Event(), threading.Event()
+
     class Provider:
         def callback(self, domain, key):
-            return True
+            begun.set()
+            return go.wait(PATIENCE)
 
-    quiet(make_auth).configure_curve_callback(credentials_provider=Provider())
-    server = {"curve_server": 1, **server_keys.options}
-    assert not lets_in_without_python(0.2, server=server, **curve(client_keys))
-
-
-def test_a_busy_loop_holds_no_client_up(
-    make_auth, loop, tmp_path, curve_server, curve, client_keys, knock, server_keys
-):
-    auth = make_auth(AsyncioAuthenticator)
-    auth.configure_curve(location=tmp_path / "public")
-    busy, over = threading.Event(), threading.Event()
-
-    def hold():
-        busy.set()
-        over.wait(20)
-
-    loop.call_soon_threadsafe(hold)
-    assert busy.wait(10)
+    quiet_auth.configure_curve_callback(credentials_provider=Provider())
     knock(curve_server, **curve(client_keys))
+    assert begun.wait(PATIENCE)
+    go.set()
+    assert not holding_the_gil(lambda: curve_server.events & zmq.POLLIN, 0.2)
     assert curve_server.recv(timeout=10) == b"hello"
-    over.set()
+
+
+def test_a_busy_loop_holds_no_client_up(make_auth, loop, tmp_path, curve_server, curve, client_keys, knock):
+    make_auth(AsyncioAuthenticator).configure_curve(location=tmp_path / "public")
+    with busy(loop):
+        knock(curve_server, **curve(client_keys))
+        assert curve_server.recv(timeout=10) == b"hello"

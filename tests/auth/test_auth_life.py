@@ -6,6 +6,7 @@ import asyncio
 import copy
 import gc
 import pickle
+import queue
 import threading
 import warnings
 import weakref
@@ -156,6 +157,39 @@ def test_a_callback_that_waits_does_not_hold_the_stop_up(auth, curve_server, cur
     assert begun.wait(PATIENCE)
     auth.stop()
     assert cancelled.wait(PATIENCE)
+    assert not curve_server.poll(0)
+
+
+def test_a_late_decision_is_nobody_elses(make_auth, loop, curve_server, curve, make_client_keys, knock, log):
+    """A callback that will not be cancelled lets its client in when the authenticator was stopped and started again."""
+    alice, eve = make_client_keys("alice"), make_client_keys("eve")
+    asked: queue.Queue[bytes] = queue.Queue()
+
+    class Provider:
+        async def callback(self, domain, key):
+            answer = answers[key] = asyncio.get_running_loop().create_future()
+            asked.put(key)
+            while not answer.done():
+                try:
+                    await asyncio.shield(answer)
+                except asyncio.CancelledError:
+                    continue
+            return answer.result()
+
+    answers = {}
+    auth = make_auth(AsyncioAuthenticator)
+    auth.configure_curve_callback(credentials_provider=Provider())
+    client = knock(curve_server, **curve(alice))
+    assert asked.get(timeout=PATIENCE) == alice.public
+    auth.stop()
+    client.close(0)
+    auth.start()
+    knock(curve_server, **curve(eve))
+    assert asked.get(timeout=PATIENCE) == eve.public
+    loop.call_soon_threadsafe(answers[alice.public].set_result, True)
+    log.wait_for("stopped before it could reply")
+    loop.call_soon_threadsafe(answers[eve.public].set_result, False)
+    log.wait_for("DENIED")
     assert not curve_server.poll(0)
 
 

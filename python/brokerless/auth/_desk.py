@@ -42,16 +42,17 @@ class Desk:
 
     def _look(self) -> None:
         asked, lines, ended = self._handler.take()
-        for level, text in lines:
-            log = self._authenticator.log
-            (log.error if level >= logging.ERROR else log.debug)("%s", text)
-        self._listen_to_log()
+        # First what somebody waits for: a log may raise.
         for msg in asked:
             task = self._loop.create_task(self._answer(msg))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if ended:
             self.close()
+        self._listen_to_log()
+        for level, text in lines:
+            log = self._authenticator.log
+            (log.error if level >= logging.ERROR else log.debug)("%s", text)
 
     def _listen_to_log(self) -> None:
         # A log of the program's own may have no levels: it wants to know everything.
@@ -60,13 +61,20 @@ class Desk:
 
     async def _answer(self, msg: List[bytes]) -> None:
         authenticator = self._authenticator
+        socket = authenticator._open_socket()
+        if socket is None:
+            return
+        # Nobody else sends before this has been replied to; then, the native thread may.
+        sent = socket.stats.messages_sent
         try:
             authenticator._refresh()
             await authenticator.handle_zap_message(msg)
         except Exception:
-            authenticator.log.error("Cannot decide on a client, which is sent away: %s", traceback.format_exc())
+            text = traceback.format_exc()
             try:
-                authenticator._fail(msg[1] if len(msg) > 1 else b"")
+                if socket.stats.messages_sent == sent:
+                    authenticator._fail(socket, msg[1] if len(msg) > 1 else b"")
             except ZMQError:
                 # Stopped meanwhile: there is nobody to reply to.
                 pass
+            authenticator.log.error("Cannot decide on a client, which is sent away: %s", text)

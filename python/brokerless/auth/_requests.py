@@ -6,7 +6,7 @@ import inspect
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 from .. import _core
-from ..constants import POLLOUT, Errno
+from ..constants import Errno
 from ..error import ZMQError
 from ..socket import Socket
 from ..utils import z85
@@ -47,17 +47,21 @@ class Requests:
         What is no proper request is refused with status 400. Raises what a callback raises; the client has been sent away
         then, with status 500.
         """
+        socket = self._open_socket()
         self._refresh()
         request = self._policy.read(msg)
         refusal = request.refusal
         try:
             allowed, reason, user = (False, refusal, "") if refusal is not None else await self._decide(request)
+            text = request.describe(allowed, reason, self._name(user))
         except Exception:
-            self._fail(request.id)
+            self._fail(socket, request.id)
             raise
-        text = request.describe(allowed, reason, self._name(user))
-        (self.log.error if request.malformed else self.log.debug)("%s", text)
+        if socket is None or self._open_socket() is not socket:
+            # Not by another socket: there, this reply would be another client's.
+            raise ZMQError(Errno.ENOTSOCK, "this authenticator was stopped before it could reply")
         self._send_zap_reply(request.id, b"200" if allowed else b"400", reason, user)
+        (self.log.error if request.malformed else self.log.debug)("%s", text)
 
     async def _decide(self, request: _core.ZapRequest) -> Tuple[bool, bytes, str]:
         """Whether, why, and under which name."""
@@ -115,16 +119,12 @@ class Requests:
     def _send_zap_reply(
         self, request_id: bytes, status_code: bytes, status_text: bytes, user_id: Union[str, bytes] = "anonymous"
     ) -> None:
-        socket = self._open_socket()
-        if socket is None:
-            raise ZMQError(Errno.ENOTSOCK, "this authenticator was stopped before it could reply")
         user = self._name(user_id) if status_code == b"200" else b""
-        socket.send_multipart(_core.zap_reply(request_id, status_code, status_text, user))
+        self.zap_socket.send_multipart(_core.zap_reply(request_id, status_code, status_text, user))
 
-    def _fail(self, request_id: bytes) -> None:
-        """Reply that nobody could decide, if no other reply went."""
-        socket = self._open_socket()
-        if socket is not None and socket.events & POLLOUT:
+    def _fail(self, socket: Optional[Socket], request_id: bytes) -> None:
+        """Reply that nobody could decide, if nobody has stopped this meanwhile."""
+        if socket is not None and not socket.closed:
             socket.send_multipart(_core.zap_reply(request_id, b"500", b"Internal error", b""))
 
     def _open_socket(self) -> Optional[Socket]:

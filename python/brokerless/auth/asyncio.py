@@ -59,7 +59,8 @@ class AsyncioAuthenticator(Authenticator):
     def stop(self) -> None:
         """Stop to decide. Callbacks that wait for something are cancelled.
 
-        From now on nobody decides, and libzmq lets every client in; close your servers first.
+        From now on nobody decides, and libzmq lets every client in (but at servers with `zap_enforce_domain`): close your
+        servers first.
         """
         desk, self._desk = self._desk, None
         handler, self._handler = self._handler, None

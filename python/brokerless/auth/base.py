@@ -111,6 +111,7 @@ class Authenticator(Requests):
         running = self._open_socket()
         if running is not None and not running.closed:
             raise ZMQError(Errno.EADDRINUSE, "this authenticator was started already")
+        self.log.debug("Starting")
         socket: Socket = self.context.socket(SocketType.REP, socket_class=Socket)
         try:
             socket.linger = 1
@@ -120,12 +121,12 @@ class Authenticator(Requests):
             raise
         self.zap_socket = socket
         self._mirror()
-        self.log.debug("Starting")
 
     def stop(self) -> None:
         """Close `zap_socket`. Stopping what does not run does nothing.
 
-        From now on nobody decides, and libzmq lets every client in; close your servers first.
+        From now on nobody decides, and libzmq lets every client in (but at servers with `zap_enforce_domain`): close your
+        servers first.
         """
         running = self._open_socket()
         if running is not None:

@@ -116,7 +116,8 @@ class ThreadAuthenticator(Authenticator):
     def stop(self) -> None:
         """Stop to decide, and return when the thread has ended. Callbacks that wait for something are cancelled.
 
-        From now on nobody decides, and libzmq lets every client in; close your servers first.
+        From now on nobody decides, and libzmq lets every client in (but at servers with `zap_enforce_domain`): close your
+        servers first.
         """
         thread, self.thread = self.thread, None
         if thread is not None:
