@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auth;
 use crate::endpoint::Endpoint;
 use crate::error::{errno, Error, Result};
 use crate::explain;
@@ -18,7 +19,8 @@ pub(crate) const RELEASE: Duration = Duration::from_millis(500);
 impl Socket {
     /// Binds. Returns the endpoint with what libzmq has put for wildcards, such as the port.
     pub fn bind(&self, endpoint: &str) -> Result<String> {
-        let done = self.attach(endpoint, true, RawSocket::bind);
+        let allowed = auth::check_bind(endpoint, self.kind());
+        let done = allowed.and_then(|()| self.attach(endpoint, true, RawSocket::bind));
         self.tell_of_bind(endpoint, done.as_ref().err());
         done.map(|(resolved, ())| resolved)
     }

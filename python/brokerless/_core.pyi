@@ -25,6 +25,13 @@ __all__ = [
     "Stream",
     "WorkLoop",
     "poll",
+    "ZapHandler",
+    "ZapPolicy",
+    "ZapRequest",
+    "z85_decode",
+    "z85_encode",
+    "zap_password",
+    "zap_reply",
     "curve_keypair",
     "curve_public",
     "flush_at_exit",
@@ -411,9 +418,7 @@ class Socket:
     def recv_multipart(
         self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
     ) -> list[bytes] | list[Frame]: ...
-    def recv_into(
-        self, buffer: Buffer, /, *, nbytes: int = 0, flags: int = 0, timeout: float | None = None
-    ) -> int:
+    def recv_into(self, buffer: Buffer, /, *, nbytes: int = 0, flags: int = 0, timeout: float | None = None) -> int:
         """Receives one frame into memory that is there already, and returns the frame's size in bytes.
 
         `buffer` is anything contiguous and writable: a bytearray, an array, a numpy array of any dtype and shape. At most
@@ -659,11 +664,118 @@ def curve_keypair() -> tuple[bytes, bytes]:
     Raises ZMQError(ENOTSUP) if libzmq was built without CURVE.
     """
 
-def curve_public(secret_key: bytes) -> bytes:
-    """The public key that belongs to a secret one, both as 40 bytes of Z85 (zmq_curve_public).
+def curve_public(secret_key: str | Buffer) -> bytes:
+    """The public key that belongs to a secret one, both as 40 bytes of Z85 (zmq_curve_public). The secret one may be a str.
 
-    Raises ZMQError(EINVAL) for what is not a key.
+    Raises ValueError if it has not 40 characters, ZMQError(EINVAL) if they are not Z85, TypeError for what is no text at all.
     """
+
+@final
+class ZapPolicy:
+    """What decides who may connect: addresses, and a copy of the passwords and keys that an Authenticator has.
+
+    Texts are given as the bytes that come over the wire. A domain is the server's ZAP_DOMAIN; the empty one is b"*".
+    """
+
+    def __new__(cls) -> Self: ...
+    def allow(self, addresses: Sequence[str]) -> bool:
+        """Lets clients from these addresses in, and no others. False if others were denied before."""
+    def deny(self, addresses: Sequence[str]) -> bool:
+        """Keeps clients from these addresses out. False if others were allowed before."""
+    @property
+    def allowed(self) -> builtins.set[str]:
+        """The addresses that were allowed."""
+    @property
+    def denied(self) -> builtins.set[str]:
+        """The addresses that were denied."""
+    def change(self) -> None:
+        """Tells that something has changed: the native handler decides nothing until the next load()."""
+    @property
+    def changes(self) -> int:
+        """The number of changes so far; ask before you copy what is to be loaded."""
+    @property
+    def stale(self) -> bool:
+        """Whether something has changed since what was loaded."""
+    def load(
+        self,
+        of: int,
+        *,
+        passwords: dict[bytes, dict[bytes, bytes | None] | None],
+        allow_any: bool,
+        asked: set[bytes],
+        keys: dict[bytes, set[bytes] | None],
+        by_hand: bool,
+        names: bool,
+    ) -> None:
+        """Takes a copy of what an Authenticator had after so many changes.
+
+        Tables go by domain; None in place of one means that only Python can look into it. A password of None fits nothing.
+        `asked` are the domains with a callback, `by_hand` leaves every request to Python, `names` that of a client with a key.
+        """
+    def plain(self, domain: bytes, username: bytes, password: bytes) -> tuple[bool, bytes] | None:
+        """The decision on a name and password: whether, and why. None: only Python can tell."""
+    def curve(self, domain: bytes, key: bytes) -> tuple[bool, bytes] | None:
+        """The decision on a key of 32 bytes: whether, and why. None: only Python can tell."""
+    def read(self, msg: Sequence[Buffer]) -> ZapRequest:
+        """Reads a request, and whether its address alone is reason enough to send it away."""
+
+@final
+class ZapRequest:
+    """A request of ZAP (RFC 27): libzmq asks whether a client may connect."""
+
+    @property
+    def id(self) -> bytes:
+        """The id, which the reply echoes."""
+    @property
+    def domain(self) -> bytes:
+        """The server's ZAP_DOMAIN; may be empty."""
+    @property
+    def mechanism(self) -> bytes:
+        """The mechanism by which the client says who it is: b"NULL", b"PLAIN", b"CURVE", b"GSSAPI"."""
+    @property
+    def credentials(self) -> list[bytes]:
+        """What that mechanism wants to know of a client."""
+    @property
+    def refusal(self) -> bytes | None:
+        """Why it is refused whoever asks: its address, or what is wrong with the request. None if it is not."""
+    @property
+    def malformed(self) -> bool:
+        """Whether something is wrong with the request itself."""
+    def describe(self, allowed: bool, why: bytes, user: bytes) -> str:
+        """What a log says about the decision: never a password, and what the client sent is quoted."""
+
+@final
+class ZapHandler:
+    """A native thread that replies to what comes to a REP socket, without the GIL. What only Python can tell is in take(), and
+    Python replies to it by the same socket. Dropped, it ends.
+    """
+
+    def __new__(cls, socket: Socket, policy: ZapPolicy) -> Self: ...
+    def fileno(self) -> int:
+        """The descriptor to watch for input: there is something to take()."""
+    def take(self) -> tuple[list[list[bytes]], list[tuple[int, str]], bool]:
+        """What there is for Python: requests to reply to, (level, text) for the log, and whether the thread has ended."""
+    def set_verbose(self, verbose: bool) -> None:
+        """Whether every decision is told for the log, or one in a second only."""
+    @property
+    def ended(self) -> bool:
+        """Whether the thread has ended: it was stopped, its socket was closed, or the context has ended."""
+    def stop(self) -> None:
+        """Ends the thread, and waits for it. The socket stays open."""
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits for its end, `timeout` seconds at most; whether it has ended."""
+
+def zap_reply(request_id: bytes, status_code: bytes, status_text: bytes, user_id: bytes) -> list[bytes]:
+    """The frames of a reply: its status code is b"200", b"300", b"400" or b"500"."""
+
+def zap_password(known: bytes | None, given: bytes) -> tuple[bool, bytes]:
+    """The decision on a password that was looked up elsewhere (None: there is no such user), in constant time."""
+
+def z85_encode(data: Buffer) -> bytes:
+    """Bytes as Z85 (RFC 32). Raises ValueError if their number is not a multiple of 4."""
+
+def z85_decode(text: Buffer) -> bytes:
+    """Z85 as bytes. Raises ValueError if its length is not a multiple of 5, or it is not Z85."""
 
 def flush_at_exit(patience: float) -> list[str]:
     """Closes what is open and lets messages leave for at most `patience` seconds; returns a line for each socket whose

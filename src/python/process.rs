@@ -1,12 +1,15 @@
 //! Functions of the whole process: versions, capabilities, keys, and the end.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
+use super::auth::bytes_of;
 use super::errors::OrRaise;
 use super::interrupt::{duration, Signals};
 use super::loan;
-use crate::{context, ffi};
+use crate::error::Error;
+use crate::{context, ffi, z85};
 
 /// The version of libzmq in use, as (major, minor, patch).
 #[pyfunction]
@@ -41,13 +44,28 @@ pub fn curve_keypair(py: Python<'_>) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, 
     Ok((PyBytes::new(py, &public), PyBytes::new(py, &secret)))
 }
 
-/// The public key that belongs to a secret one, both as 40 bytes of Z85 (zmq_curve_public).
+/// The public key that belongs to a secret one, both as 40 bytes of Z85 (zmq_curve_public). The secret one may be a str.
 ///
-/// Raises ZMQError(EINVAL) for what is not a key.
+/// Raises ValueError if it has not 40 characters, ZMQError(EINVAL) if they are not Z85, TypeError for what is no text at all.
 #[pyfunction]
-pub fn curve_public<'py>(py: Python<'py>, secret_key: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    let public = ffi::curve_public(secret_key).or_raise(py)?;
+pub fn curve_public<'py>(py: Python<'py>, secret_key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    let secret = key(secret_key)?;
+    if secret.len() != 40 {
+        let length = secret.len();
+        return Err(PyValueError::new_err(format!("a secret key is 40 characters of Z85, and this has {length}")));
+    }
+    let invalid = |_| Error::invalid("the secret key is not Z85");
+    z85::decode(&secret).map_err(invalid).or_raise(py)?;
+    let public = ffi::curve_public(&secret).or_raise(py)?;
     Ok(PyBytes::new(py, &public))
+}
+
+/// The bytes of a key.
+fn key(key: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(text) = key.cast::<PyString>() {
+        return Ok(text.to_str()?.as_bytes().to_vec());
+    }
+    bytes_of(key)
 }
 
 /// Closes what is open and lets messages leave for at most `patience` seconds; returns a line for each socket whose
