@@ -124,7 +124,9 @@ class Socket(Monitoring, Generic[_Received]):
         if isinstance(shadow, _core.Socket) or shadow:
             self._become(shadow)
         elif not isinstance(ctx_or_socket, _core.Context):
-            raise TypeError(f"a socket is made from a Context and a type, or from another socket, not {ctx_or_socket!r}")
+            raise TypeError(
+                f"a socket is made from a Context and a type, or from another socket, not {ctx_or_socket!r}"
+            )
         else:
             self.context = ctx_or_socket
             self._open(ctx_or_socket, socket_type)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 try:
     from tornado.ioloop import IOLoop
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "brokerless.eventloop is for tornado's event loop: pip install tornado", name="tornado"
-    ) from error
+    ) from _error
 
 __all__ = ["IOLoop"]

@@ -18,15 +18,12 @@ def optional_module(name: str) -> Optional[Any]:
         return None
 
 
-_paramiko = optional_module("paramiko")
+class _WrongKey(Exception):
+    """The server's key is not known, or not the one that is known."""
 
-if _paramiko is not None:
-    # So that one `except` is enough, whichever way a tunnel is opened.
-    SSHException: Any = _paramiko.SSHException
-else:
 
-    class SSHException(Exception):  # type: ignore[no-redef]
-        """The server's key is not known, or not the one that is known."""
+# paramiko's own where it is there, so that one `except` is enough, whichever way a tunnel is opened.
+SSHException: Any = getattr(optional_module("paramiko"), "SSHException", _WrongKey)
 
 
 class LoginRefused(RuntimeError):
