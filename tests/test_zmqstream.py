@@ -331,10 +331,11 @@ def test_what_has_no_room_waits_in_order_without_keeping_the_loop_busy(
             stream.send(b"%d" % number)
         await asyncio.sleep(0.05)
         assert stream.sending() and inbox.got == [] and len(handled) < 15
+        assert stream._send_queue.qsize() == 10 and not stream._send_queue.empty()
         pull = make_socket(zmq.PULL, connect=push.last_endpoint.decode())
         assert [message for message, _ in await inbox.have(10)] == [[b"%d" % number] for number in range(10)]
         assert [pull.recv(timeout=PATIENCE) for _ in range(10)] == [b"%d" % number for number in range(10)]
-        assert not stream.sending()
+        assert not stream.sending() and stream._send_queue.empty()
 
     run(main)
 

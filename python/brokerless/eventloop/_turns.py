@@ -37,6 +37,16 @@ class Outgoing(NamedTuple):
     attempt: Callable[[], Any]
 
 
+class Waiting(Deque[Outgoing]):
+    """What waits for room. pyzmq has a `queue.Queue` in its place, whose size some programs go by."""
+
+    def qsize(self) -> int:
+        return len(self)
+
+    def empty(self) -> bool:
+        return not self
+
+
 class Ear:
     """What the loop has of a stream: a descriptor that tells when to look at the socket.
 
@@ -74,7 +84,7 @@ class Turns:
         self._send_callback: Optional[OnSend] = None
         self._close_callback: Optional[Callable[[], Any]] = None
         #: What has to wait for room, and before it what was sent and whose callback is to come.
-        self._send_queue: Deque[Outgoing] = deque()
+        self._send_queue = Waiting()
         self._sent: Deque[Tuple[Any, Status]] = deque()
         # Any thread may send.
         self._lock = threading.RLock()
