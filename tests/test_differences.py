@@ -168,12 +168,10 @@ def test_handles_of_others_are_refused(pyzmq, pyzmq_ctx):
         brokerless.Socket.shadow(pyzmq_ctx.socket(pyzmq.PULL).underlying)
 
 
-def test_the_threshold_is_a_constant(both, monkeypatch):
-    def case(zmq, context):
-        monkeypatch.setattr(zmq, "COPY_THRESHOLD", 10)
-        return context.socket(zmq.PULL).copy_threshold
-
-    assert both(case) == (65536, 10)
+def test_lent_bytes_are_read_only(pyzmq):
+    for zmq, readonly in ((brokerless, True), (pyzmq, False)):
+        assert zmq.Frame(b"0123456789", copy=False).buffer.readonly == readonly
+        assert not zmq.Frame(bytearray(10), copy=False).buffer.readonly
 
 
 def test_drafts(both, pyzmq):
@@ -253,6 +251,6 @@ def test_levels_without_a_formatter(both, capsys):
 
 def test_the_page_names_what_there_is():
     text = PAGE.read_text(encoding="utf-8")
-    for name in ("SocketClosed", "ForkedProcessError", "UnknownAttribute", "install_as_zmq", "COPY_THRESHOLD"):
+    for name in ("SocketClosed", "ForkedProcessError", "UnknownAttribute", "install_as_zmq"):
         assert name in text
         assert hasattr(brokerless, name)

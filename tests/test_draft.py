@@ -76,7 +76,9 @@ def test_radio_dish(make_socket, endpoint, transport):
     hear(radio, dish, "news")
     radio.send(b"for nobody", group="weather")
     radio.send(b"goal", group="sports")
+    radio.send_multipart([b"goal again"], group="sports")
     frame = dish.recv(copy=False, timeout=10)
+    assert dish.recv(timeout=10) == b"goal again"
     assert (frame.bytes, frame.group, frame.get("group")) == (b"goal", "sports", "sports")
     dish.leave("news")
     dish.leave(b"sports")
@@ -134,9 +136,10 @@ def test_groups_have_a_limit(make_socket):
 def test_peers_and_groups_are_refused_where_they_mean_nothing(pair):
     push, pull = pair(zmq.PUSH, zmq.PULL, "inproc")
     for options in ({"routing_id": 1}, {"group": "g"}):
-        for send in (push.send, push.send_json, push.send_pyobj):
+        sends = [(push.send, b"x"), (push.send_multipart, [b"x"]), (push.send_string, "x"), (push.send_json, 1)]
+        for send, what in [*sends, (push.send_pyobj, 1), (push.send_multipart, [b"a", b"b"])]:
             with pytest.raises(zmq.ZMQError) as caught:
-                send(b"x" if send == push.send else 1, **options)
+                send(what, **options)
             assert caught.value.errno == zmq.ENOTSUP
     assert pull.poll(0) == 0
 

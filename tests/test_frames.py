@@ -210,6 +210,16 @@ def test_by_default_the_threshold_decides():
     assert [frame.buffer[0] for frame in frames] == [0, 1, 1, 0]
 
 
+def test_programs_may_set_the_threshold(ctx, monkeypatch):
+    monkeypatch.setattr(zmq, "COPY_THRESHOLD", 10)
+    data = bytearray(10)
+    frame = zmq.Frame(data)
+    data[0] = 1
+    assert frame.buffer[0] == 1
+    with ctx.socket(zmq.PUSH) as sock, ctx.socket(zmq.PUSH, copy_threshold=5) as other:
+        assert (sock.copy_threshold, other.copy_threshold) == (10, 5)
+
+
 def test_a_frame_in_a_garbage_cycle_is_collected():
     class Mine(zmq.Frame):
         pass

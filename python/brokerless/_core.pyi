@@ -67,7 +67,7 @@ class Context:
 
         Such a binding must be built on the same libzmq. Raises ContextTerminated after term().
         """
-    def set(self, option: int, value: int) -> None:
+    def set(self, option: int, optval: int) -> None:
         """Sets an option of the context (zmq_ctx_set): a ContextOption and an int.
 
         Nearly all of them must be set before the first socket is made. Raises ZMQError(EINVAL) for what is not an option, or not
@@ -101,7 +101,7 @@ class Frame:
     bytes. `frame["User-Id"]` is get().
 
     Frame(data) makes one from anything bytes-like. `copy` says whether its bytes are copied; None means those of fewer than
-    `copy_threshold` bytes (65536 by default). What is not copied must not be changed until libzmq is done with it: with
+    `copy_threshold` bytes (`zmq.COPY_THRESHOLD` by default). What is not copied must not be changed until libzmq is done with it: with
     track=True, `tracker` tells when that is. Raises TypeError for str and for what is not bytes-like, BufferError for what is
     not contiguous.
     """
@@ -365,6 +365,8 @@ class Socket:
         copy: bool = True,
         track: bool = False,
         *,
+        routing_id: int | None = None,
+        group: str | None = None,
         timeout: float | None = None,
     ) -> MessageTracker | None:
         """Sends all frames as one message, or none of them.
@@ -521,7 +523,13 @@ class Waiter:
         `threshold`: from so many bytes on memory is lent, not copied; None copies everything.
         """
     def send_multipart(
-        self, msg_parts: Iterable[Buffer], flags: int, threshold: int | None = None, track: bool = False
+        self,
+        msg_parts: Iterable[Buffer],
+        flags: int,
+        threshold: int | None = None,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
     ) -> Literal[True] | MessageTracker | None:
         """Sends all frames as one message if there is room. None if there is none, else True or the MessageTracker of them."""
     def give_back(self, frames: Sequence[Frame]) -> None:

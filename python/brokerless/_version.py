@@ -32,7 +32,7 @@ def pyzmq_version_info() -> Tuple[Union[int, float], ...]:
 IPC_PATH_MAX_LEN: int = _core.IPC_PATH_MAX_LEN
 #: Whether the draft parts of the interface are there; in pyzmq that is a matter of its build.
 PYZMQ_DRAFT_API: bool = DRAFT_API
-#: pyzmq's limit in bytes below which copy=False copies after all.
+#: In bytes: what is smaller is copied, whatever copy=False says. Set it, and it counts for the sockets and frames made later.
 COPY_THRESHOLD: int = 65536
 
 

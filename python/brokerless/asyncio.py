@@ -241,6 +241,8 @@ class Socket(_AsyncSocket):
         copy: bool = True,
         track: bool = False,
         *,
+        routing_id: Optional[int] = None,
+        group: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> Awaitable[Optional[MessageTracker]]:
         """Sends all frames as one message, or none; see `zmq.Socket.send_multipart`."""
@@ -248,10 +250,10 @@ class Socket(_AsyncSocket):
         send = lane.waiter.send_multipart
         # An iterator can be read only once, and a send may be tried several times.
         parts = msg_parts if isinstance(msg_parts, (list, tuple)) else list(msg_parts)
-        if copy and not track:
+        if copy and not track and routing_id is None and group is None:
             return lane.send(self, lambda: send(parts, flags), flags, timeout)
         threshold = None if copy else self.copy_threshold
-        return lane.send(self, lambda: send(parts, flags, threshold, track), flags, timeout)
+        return lane.send(self, lambda: send(parts, flags, threshold, track, routing_id, group), flags, timeout)
 
     def send_string(  # type: ignore[override]
         self,

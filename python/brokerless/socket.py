@@ -31,6 +31,13 @@ else:
 _S = TypeVar("_S", bound="Socket[Any]")
 
 
+def _usual_threshold() -> int:
+    """`zmq.COPY_THRESHOLD`, which programs may set."""
+    from . import COPY_THRESHOLD
+
+    return COPY_THRESHOLD
+
+
 @contextmanager
 def _telling() -> Iterator[None]:
     """Puts what is known of a failed bind or connect into `strerror`, where programs look for the endpoint."""
@@ -119,8 +126,7 @@ class Socket(Monitoring, Generic[_Received]):
         """
         if isinstance(ctx_or_socket, _core.Socket):
             shadow = ctx_or_socket  # type: ignore[assignment]
-        if copy_threshold is not None:
-            self.copy_threshold = copy_threshold
+        self.copy_threshold = _usual_threshold() if copy_threshold is None else copy_threshold
         if isinstance(shadow, _core.Socket) or shadow:
             self._become(shadow)
         elif not isinstance(ctx_or_socket, _core.Context):

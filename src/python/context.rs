@@ -76,8 +76,8 @@ impl PyContext {
     ///
     /// Nearly all of them must be set before the first socket is made. Raises ZMQError(EINVAL) for what is not an option, or not
     /// a value of it.
-    fn set(&self, py: Python<'_>, option: i32, value: i32) -> PyResult<()> {
-        self.core().and_then(|context| context.set(option, value)).or_raise(py)
+    fn set(&self, py: Python<'_>, option: i32, optval: i32) -> PyResult<()> {
+        self.core().and_then(|context| context.set(option, optval)).or_raise(py)
     }
 
     /// The value of an option of the context (zmq_ctx_get), an int.

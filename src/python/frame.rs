@@ -28,7 +28,7 @@ pub const COPY_THRESHOLD: usize = 65536;
 /// bytes. `frame["User-Id"]` is get().
 ///
 /// Frame(data) makes one from anything bytes-like. `copy` says whether its bytes are copied; None means those of fewer than
-/// `copy_threshold` bytes (65536 by default). What is not copied must not be changed until libzmq is done with it: with
+/// `copy_threshold` bytes (`zmq.COPY_THRESHOLD` by default). What is not copied must not be changed until libzmq is done with it: with
 /// track=True, `tracker` tells when that is. Raises TypeError for str and for what is not bytes-like, BufferError for what is
 /// not contiguous.
 #[pyclass(frozen, subclass, weakref, name = "Frame", module = "brokerless._core")]
@@ -105,7 +105,11 @@ impl PyFrame {
         };
         let mut payload = Payload::of(data)?;
         let part = payload.part();
-        let copied = copy.unwrap_or_else(|| part.len() < copy_threshold.unwrap_or(COPY_THRESHOLD));
+        let copied = match (copy, copy_threshold) {
+            (Some(copy), _) => copy,
+            (None, Some(threshold)) => part.len() < threshold,
+            (None, None) => part.len() < usual_threshold(py)?,
+        };
         let message = match part {
             Part::Message(message) => message.share(),
             Part::Bytes(bytes) if copied => Message::from_slice(bytes),
@@ -298,6 +302,11 @@ impl PyFrame {
         visit.call(&self.data)?;
         visit.call(&self.tracker)
     }
+}
+
+/// `zmq.COPY_THRESHOLD`, which programs may set.
+fn usual_threshold(py: Python<'_>) -> PyResult<usize> {
+    py.import("brokerless")?.getattr("COPY_THRESHOLD")?.extract()
 }
 
 /// pyzmq takes names and groups as str and bytes.

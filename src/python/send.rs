@@ -82,7 +82,8 @@ impl PySocket {
     /// `msg_parts` is an iterable of what send() takes, of one frame at least; the rest is as in send(). Other threads' messages
     /// never get between the frames. With flags=SNDMORE the next send continues this message. Nothing is sent if one of the
     /// parts cannot be. The MessageTracker that is returned, if any, is done when libzmq is done with all of them.
-    #[pyo3(signature = (msg_parts, flags=0, copy=true, track=false, *, timeout=None))]
+    #[pyo3(signature = (msg_parts, flags=0, copy=true, track=false, *, routing_id=None, group=None, timeout=None))]
+    #[allow(clippy::too_many_arguments)]
     fn send_multipart(
         &self,
         py: Python<'_>,
@@ -90,10 +91,14 @@ impl PySocket {
         flags: i32,
         copy: bool,
         track: bool,
+        routing_id: Option<u32>,
+        group: Option<&str>,
         timeout: Option<f64>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.core().or_raise(py)?;
-        let manner = Manner { threshold: (!copy).then(|| self.copy_threshold()), track, ..Manner::default() };
+        let group = group.map(group_name).transpose()?;
+        let manner = Manner { threshold: (!copy).then(|| self.copy_threshold()), track, routing_id, group };
+        manner.check(socket).or_raise(py)?;
         let (mut payloads, tracker) = manner.prepare_all(msg_parts)?;
         let mut frames = parts(&mut payloads);
         if frames.iter().map(Part::len).sum::<usize>() < LARGE {

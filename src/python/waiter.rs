@@ -99,7 +99,8 @@ impl PyWaiter {
     }
 
     /// Sends all frames as one message if there is room. None if there is none, else True or the MessageTracker of them.
-    #[pyo3(signature = (msg_parts, flags, threshold=None, track=false))]
+    #[pyo3(signature = (msg_parts, flags, threshold=None, track=false, routing_id=None, group=None))]
+    #[allow(clippy::too_many_arguments)]
     fn send_multipart(
         &self,
         py: Python<'_>,
@@ -107,8 +108,13 @@ impl PyWaiter {
         flags: i32,
         threshold: Option<usize>,
         track: bool,
+        routing_id: Option<u32>,
+        group: Option<&str>,
     ) -> PyResult<Option<Py<PyAny>>> {
-        let (mut payloads, tracker) = Manner { threshold, track, ..Manner::default() }.prepare_all(msg_parts)?;
+        let group = group.map(group_name).transpose()?;
+        let manner = Manner { threshold, track, routing_id, group };
+        manner.check(self.listener.socket()).or_raise(py)?;
+        let (mut payloads, tracker) = manner.prepare_all(msg_parts)?;
         self.send_now(py, &mut payloads, tracker, flags)
     }
 
