@@ -11,6 +11,7 @@ has a reference that none of them explains, then somebody may still use it, and 
 from __future__ import annotations
 
 import gc
+import operator
 import sys
 import types
 import warnings
@@ -61,9 +62,12 @@ def _is_lost(objects: List[Any]) -> bool:
     own = {id(objects), id(dead)}
     level = 0
     while level < len(objects):
-        holders = gc.get_referrers(*objects[level:])
-        own.add(id(holders))
+        asked = objects[level:]
+        holders = gc.get_referrers(*asked)
+        own.update((id(asked), id(holders)))
         level = len(objects)
+        holders = [holders[number] for number in range(len(holders)) if not _is_call(holders, number, asked)]
+        own.add(id(holders))
         for holder in holders:
             if id(holder) in own or id(holder) in places:
                 continue
@@ -80,10 +84,22 @@ def _is_lost(objects: List[Any]) -> bool:
                     continue
             places[id(holder)] = len(objects)
             objects.append(holder)
-        del holder, holders
+        del holder, holders, asked
         if len(objects) > _MOST:
             return False
     return bool(dead) and _explained(objects, dead, places)
+
+
+def _is_call(holders: List[Any], number: int, asked: List[Any]) -> bool:
+    """Whether it is what the call itself had put its arguments in, which from Python 3.13 on is found, too.
+
+    Nothing but this list refers to that any more; a tuple of the program's own belongs to somebody.
+    """
+    if type(holders[number]) is not tuple or len(holders[number]) != len(asked):
+        return False
+    probe = [object()]
+    alone = sys.getrefcount(holders[number]) <= sys.getrefcount(probe[0])
+    return alone and all(map(operator.is_, holders[number], asked))
 
 
 def _explained(objects: List[Any], dead: List[types.FrameType], places: Dict[int, int]) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 import weakref
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, Iterator, List, Optional, Type, Union, overload
+from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, Union, overload
 
 from . import _core
 from ._monitoring import Monitoring
@@ -38,14 +37,9 @@ def _usual_threshold() -> int:
     return COPY_THRESHOLD
 
 
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Puts what is known of a failed bind or connect into `strerror`, where programs look for the endpoint."""
-    try:
-        yield
-    except ZMQError as error:
-        error.strerror, error.detail = str(error), None
-        raise
+def _tell_all(error: ZMQError) -> None:
+    """Puts all that is known of a failed bind or connect into `strerror`, where programs look for the endpoint."""
+    error.strerror, error.detail = str(error), None
 
 
 class _Binding:
@@ -214,13 +208,13 @@ class Socket(Monitoring, Generic[_Received]):
         ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port; EADDRNOTAVAIL, ENODEV, EINVAL,
         EPROTONOSUPPORT for endpoints that cannot be.
         """
-        with _telling():
-            try:
-                bound = super().bind(addr)
-            except ZMQError as error:
-                if error.errno != Errno.EADDRINUSE or not reclaim(addr):
-                    raise
-                bound = super().bind(addr)
+        try:
+            bound = super().bind(addr)
+        except ZMQError as error:
+            if error.errno != Errno.EADDRINUSE or not reclaim(addr):
+                _tell_all(error)
+                raise
+            bound = super().bind(addr)
         return _Binding(self, "bind", bound)
 
     def connect(self, addr: Union[str, bytes]) -> Any:
@@ -230,8 +224,11 @@ class Socket(Monitoring, Generic[_Received]):
         "ipc://path"; "inproc://name" within this context. What is returned can be used in a `with`, at whose end the
         socket leaves the endpoint. Raises ZMQError with EINVAL or EPROTONOSUPPORT for endpoints that cannot be.
         """
-        with _telling():
+        try:
             super().connect(addr)
+        except ZMQError as error:
+            _tell_all(error)
+            raise
         return _Binding(self, "connect", addr.decode() if isinstance(addr, bytes) else addr)
 
     def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:

@@ -56,9 +56,8 @@ impl PySocket {
         timeout: Option<f64>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.core().or_raise(py)?;
-        let group = group.map(group_name).transpose()?;
-        let manner = Manner { threshold: (!copy).then(|| self.copy_threshold()), track, routing_id, group };
-        manner.check(socket).or_raise(py)?;
+        let threshold = (!copy).then(|| self.copy_threshold());
+        let manner = Manner::new(py, socket, threshold, track, routing_id, group)?;
         let (mut payload, tracker) = manner.prepare(data)?;
         let mut part = payload.part();
         let flags_sent = flags & SNDMORE;
@@ -96,9 +95,8 @@ impl PySocket {
         timeout: Option<f64>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.core().or_raise(py)?;
-        let group = group.map(group_name).transpose()?;
-        let manner = Manner { threshold: (!copy).then(|| self.copy_threshold()), track, routing_id, group };
-        manner.check(socket).or_raise(py)?;
+        let threshold = (!copy).then(|| self.copy_threshold());
+        let manner = Manner::new(py, socket, threshold, track, routing_id, group)?;
         let (mut payloads, tracker) = manner.prepare_all(msg_parts)?;
         let mut frames = parts(&mut payloads);
         if frames.iter().map(Part::len).sum::<usize>() < LARGE {
@@ -153,33 +151,39 @@ impl PySocket {
 const TO_PEERS: [i32; 2] = [zmq_sys::ZMQ_SERVER as i32, zmq_sys::ZMQ_PEER as i32];
 
 /// How a message is to be sent.
-#[derive(Default)]
 pub struct Manner {
     /// From so many bytes on memory is lent, not copied; None copies everything.
-    pub threshold: Option<usize>,
+    threshold: Option<usize>,
     /// A tracker is wanted for what is lent.
-    pub track: bool,
+    track: bool,
     /// The peer, for SERVER and PEER.
-    pub routing_id: Option<u32>,
+    routing_id: Option<u32>,
     /// The group, for RADIO.
-    pub group: Option<CString>,
+    group: Option<CString>,
 }
 
 impl Manner {
-    /// Whether the type of the socket can do that.
+    /// From the arguments of a call.
     ///
     /// # Errors
-    /// ENOTSUP: libzmq would send all the same, to whomever.
+    /// ZMQError(ENOTSUP) for a peer or a group where the type knows none: libzmq would send all the same, to whomever.
     #[inline]
-    pub fn check(&self, socket: &Socket) -> Result<()> {
-        let wrong = |what: &str| Err(Error::explained(errno::ENOTSUP, what));
-        if self.routing_id.is_some() && !TO_PEERS.contains(&socket.kind()) {
+    pub fn new(
+        py: Python<'_>,
+        socket: &Socket,
+        threshold: Option<usize>,
+        track: bool,
+        routing_id: Option<u32>,
+        group: Option<&str>,
+    ) -> PyResult<Self> {
+        let wrong = |what: &str| Err(Error::explained(errno::ENOTSUP, what)).or_raise(py);
+        if routing_id.is_some() && !TO_PEERS.contains(&socket.kind()) {
             return wrong("routing_id= is for SERVER and PEER sockets");
         }
-        if self.group.is_some() && socket.kind() != zmq_sys::ZMQ_RADIO as i32 {
+        if group.is_some() && socket.kind() != zmq_sys::ZMQ_RADIO as i32 {
             return wrong("group= is for RADIO sockets");
         }
-        Ok(())
+        Ok(Manner { threshold, track, routing_id, group: group.map(group_name).transpose()? })
     }
 
     /// What to send as one frame, and its tracker.

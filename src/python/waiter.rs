@@ -7,7 +7,7 @@ use pyo3::types::{PyBool, PyList};
 
 use super::buffer::{parts, to_bytes, Payload};
 use super::errors::{to_py, OrRaise};
-use super::frame::{group_name, PyFrame};
+use super::frame::PyFrame;
 use super::recv::present;
 use super::send::{Manner, LARGE};
 use super::socket::PySocket;
@@ -91,9 +91,7 @@ impl PyWaiter {
         routing_id: Option<u32>,
         group: Option<&str>,
     ) -> PyResult<Option<Py<PyAny>>> {
-        let group = group.map(group_name).transpose()?;
-        let manner = Manner { threshold, track, routing_id, group };
-        manner.check(self.listener.socket()).or_raise(py)?;
+        let manner = Manner::new(py, self.listener.socket(), threshold, track, routing_id, group)?;
         let (payload, tracker) = manner.prepare(data)?;
         self.send_now(py, &mut [payload], tracker, flags)
     }
@@ -111,9 +109,7 @@ impl PyWaiter {
         routing_id: Option<u32>,
         group: Option<&str>,
     ) -> PyResult<Option<Py<PyAny>>> {
-        let group = group.map(group_name).transpose()?;
-        let manner = Manner { threshold, track, routing_id, group };
-        manner.check(self.listener.socket()).or_raise(py)?;
+        let manner = Manner::new(py, self.listener.socket(), threshold, track, routing_id, group)?;
         let (mut payloads, tracker) = manner.prepare_all(msg_parts)?;
         self.send_now(py, &mut payloads, tracker, flags)
     }

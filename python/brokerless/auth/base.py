@@ -59,13 +59,6 @@ class Authenticator(Requests):
     """
 
     context: Context[Any]
-    encoding: str
-    allow_any: bool
-    credentials_providers: Dict[str, Any]
-    zap_socket: Socket
-    passwords: Dict[str, Dict[str, str]]
-    certs: Dict[str, Dict[bytes, Any]]
-    log: Any
 
     def __init__(
         self, context: Optional[Context[Any]] = None, encoding: str = "utf-8", log: Optional[Any] = None
