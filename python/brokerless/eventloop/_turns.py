@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Set, Tuple, Union
 
 from tornado.log import gen_log
@@ -214,8 +215,12 @@ class Turns:
 
     def _put(self, outgoing: Outgoing) -> None:
         """Sends a message, or has it wait for its turn."""
+        over, status = False, None
         with self._lock:
-            over, status = (False, None) if self._send_queue else self._try(outgoing)
+            if not self._send_queue:
+                # What is no message is for the loop to find, and to report: pyzmq's programs go on after a send().
+                with suppress(Exception):
+                    over, status = self._try(outgoing)
             if over:
                 self._sent.append((outgoing.msg, status))
             else:

@@ -166,8 +166,8 @@ class ZMQStream(Turns):
         """Sends the frames of a message: now, or when there is room for it, in the order of the calls.
 
         The parameters are those of `zmq.Socket.send_multipart`; `callback` becomes that of on_send(). `routing_id` and
-        `group` are for messages of one frame. A ZMQError is logged, and goes to the callback. Any thread may send. Raises
-        OSError when the stream is closed, TypeError for what cannot be sent.
+        `group` are for messages of one frame. A ZMQError is logged, and goes to the callback; parts that are no bytes, the
+        loop reports as a TypeError in its next turn. Any thread may send. Raises OSError when the stream is closed.
         """
         self._check_closed()
         if callback is not None:
