@@ -64,6 +64,8 @@ class Socket(_AsyncSocket):
     `Socket(other)` and `Socket.from_socket(other)` make an awaited handle to the socket of another one, of any class.
     """
 
+    _repr_cls = "zmq.asyncio.Socket"
+
     def __init__(
         self,
         context: Any = None,
@@ -378,6 +380,7 @@ class Context(context.Context[Socket]):
     _instance = None
     _instance_pid = None
     _socket_class = Socket
+    _repr_cls = "zmq.asyncio.Context"
 
     if TYPE_CHECKING:
 

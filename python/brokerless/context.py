@@ -27,6 +27,9 @@ else:
 
     #: What socket() returns.
     _Made = TypeVar("_Made", bound="Socket[Any]", covariant=True)
+#: For how many seconds term() waits without a word: for longer than sockets that linger for one, as Jupyter's do.
+_QUIET = 2.0
+
 _C = TypeVar("_C", bound="Context[Any]")
 _S = TypeVar("_S", bound="Socket[Any]")
 
@@ -145,13 +148,13 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         """Ends the context (zmq_ctx_term); ending it again does nothing.
 
         Waits until all of its sockets are closed and have delivered what they sent, or lingered for LINGER milliseconds:
-        for ever, if a socket stays open. Calls on open sockets raise ContextTerminated from now on. After a second of
-        waiting a RuntimeWarning tells what is waited for. `timeout` is in seconds; at its end Again is raised, and the
-        context goes on ending. So it does when a signal (Ctrl-C) ends the wait.
+        for ever, if a socket stays open. Calls on open sockets raise ContextTerminated from now on. After two
+        seconds of waiting a RuntimeWarning tells what is waited for. `timeout` is in seconds; at its end Again is raised,
+        and the context goes on ending. So it does when a signal (Ctrl-C) ends the wait.
         """
         if timeout is None:
             try:
-                super().term(timeout=1.0)
+                super().term(timeout=_QUIET)
             except Again:
                 warnings.warn(f"term() goes on waiting: {self._waited_for()}", RuntimeWarning, stacklevel=2)
             else:
@@ -186,13 +189,14 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
     def __del__(self) -> None:
         # A half-made object (the core refused) has no dictionary yet.
         if "_sockets" in self.__dict__ and not self.closed and not self._shadow:
-            self._leave()
+            # Filters for warnings know what pyzmq's begins with.
+            self._leave(f"Unclosed context {self!r}: ")
 
-    def _leave(self) -> None:
+    def _leave(self, what: str = "") -> None:
         # The core knows the sockets even when a garbage cycle has taken the weak references to them.
         for line in self._abandon(LAST_WORDS):
             warnings.warn(
-                f"{line} was still open when its context ended: close() it, or use `with`",
+                f"{what}{line} was still open when its context ended: close() it, or use `with`",
                 ResourceWarning,
                 stacklevel=3,
             )

@@ -27,6 +27,7 @@ class Poller(asyncio.Poller):
 class Socket(asyncio.Socket):
     """A socket whose calls are awaited; see `zmq.asyncio.Socket`."""
 
+    _repr_cls = "zmq.eventloop.future.Socket"
     _io_loops: WeakSet[IOLoop]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,6 +63,7 @@ class Context(context.Context[Socket]):
     _instance = None
     _instance_pid = None
     _socket_class = Socket
+    _repr_cls = "zmq.eventloop.future.Context"
     io_loop = None
 
     def __init__(self, *args: Any, io_loop: Any = None, **kwargs: Any) -> None:
