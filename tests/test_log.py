@@ -58,6 +58,8 @@ def line_here():
 def test_pyzmq_has_the_same_names_and_signatures(pyzmq, pyzmq_ctx, ctx):
     from zmq.log import handlers as theirs
 
+    if pyzmq.pyzmq_version() != zmq.pyzmq_version():
+        pytest.skip("another pyzmq than the one that we follow")
     assert theirs.TOPIC_DELIM == TOPIC_DELIM
     for name in ("__init__", "setRootTopic", "setFormatter", "format", "emit"):
         assert shape(getattr(PUBHandler, name)) == shape(getattr(theirs.PUBHandler, name))

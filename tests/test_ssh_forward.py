@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import socket
+from concurrent import futures
 
 import pytest
 
@@ -144,7 +145,8 @@ def test_it_ends_no_sooner_than_who_uses_it(forwarding, target):
         there, _ = target.accept()
         with there:
             there.settimeout(10)
-            with pytest.raises(TimeoutError):
+            # concurrent.futures' own, before Python 3.11.
+            with pytest.raises(futures.TimeoutError):
                 end.result(1.5)
             client.sendall(b"late")
             assert there.recv(4) == b"late"
