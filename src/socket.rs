@@ -343,9 +343,10 @@ impl State {
             // A socket whose context ends has no events: its waiters are woken by libzmq itself.
             let now = self.raw_events().unwrap_or(POLLIN | POLLOUT);
             let news = if edge { now } else { now & !self.seen };
+            let shown = self.shown(news);
             self.seen = now;
             for waiter in &self.waiters {
-                if waiter.want & news != 0 || (waiter.want == ANY && (edge || news != 0)) {
+                if waiter.want & shown != 0 || (waiter.want == ANY && (edge || news != 0)) {
                     waiter.waker.wake();
                 }
             }
@@ -367,8 +368,15 @@ impl State {
 
     /// ZMQ_EVENTS as a user may see it: our PUB is an XPUB, whose subscriptions are nobody's messages.
     pub(crate) fn events(&mut self) -> Result<Events> {
-        let events = self.raw_events()?;
-        Ok(if self.subscriptions.is_some() { events & !POLLIN } else { events })
+        Ok(self.shown(self.raw_events()?))
+    }
+
+    fn shown(&self, events: Events) -> Events {
+        if self.subscriptions.is_some() {
+            events & !POLLIN
+        } else {
+            events
+        }
     }
 
     /// ZMQ_EVENTS, with what was given back. Asking for it makes libzmq look at all that its I/O threads have to say.
@@ -399,4 +407,26 @@ impl State {
 /// Whether an errno means that the socket or its context is gone.
 pub fn is_gone(error: &Error) -> bool {
     matches!(error, Error::Closed(_)) || error.errno() == errno::ETERM
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscriptions_are_no_news_to_who_waits_for_messages() {
+        let context = Context::new(1).unwrap();
+        let publisher = context.socket(zmq_sys::ZMQ_PUB as i32).unwrap();
+        let subscriber = context.socket(zmq_sys::ZMQ_SUB as i32).unwrap();
+        publisher.bind("inproc://news").unwrap();
+        subscriber.set_bytes(zmq_sys::ZMQ_SUBSCRIBE as i32, b"").unwrap();
+        subscriber.connect("inproc://news").unwrap();
+        let waker = Waker::new().unwrap();
+        publisher.listen(&waker, POLLIN).unwrap();
+        for _ in 0..3 {
+            assert_eq!(publisher.events().unwrap() & POLLIN, 0);
+            assert!(!is_readable(waker.fd()));
+        }
+        publisher.unlisten(&waker);
+    }
 }

@@ -33,6 +33,8 @@ pub struct Engine {
     back: Socket,
     /// Both are the same socket.
     single: bool,
+    /// The ways that messages can go between these types.
+    ways: &'static [Way],
     /// Both are ROUTERs, and messages are addressed from one to the other.
     swap_ids: bool,
     capture: Option<Capture>,
@@ -52,8 +54,15 @@ impl Engine {
     /// # Errors
     /// EINVAL if their types allow no message in either direction.
     pub fn new(front: Socket, back: Socket) -> Result<Self> {
+        let single = Arc::ptr_eq(&front.0, &back.0);
         let allows = |from: &Socket, to: &Socket| receives(from.kind()) && sends(to.kind());
-        if !allows(&front, &back) && !allows(&back, &front) {
+        let ways: &'static [Way] = match (allows(&front, &back), allows(&back, &front)) {
+            (true, true) if !single => &[Way::Forth, Way::Back],
+            (true, _) => &[Way::Forth],
+            (false, true) => &[Way::Back],
+            (false, false) => &[],
+        };
+        if ways.is_empty() {
             let names = (explain::name(front.kind()), explain::name(back.kind()));
             return Err(Error::invalid(format!(
                 "no message can pass between a {} and a {} socket: one must receive and the other send, as PULL and PUSH do",
@@ -61,7 +70,8 @@ impl Engine {
             )));
         }
         Ok(Engine {
-            single: Arc::ptr_eq(&front.0, &back.0),
+            single,
+            ways,
             front,
             back,
             swap_ids: false,
@@ -159,11 +169,7 @@ impl Engine {
 
     /// The ways that messages go.
     pub(super) fn ways(&self) -> &'static [Way] {
-        if self.single {
-            &[Way::Forth]
-        } else {
-            &[Way::Forth, Way::Back]
-        }
+        self.ways
     }
 
     /// Moves what can be moved, up to a batch each way; returns how many messages that were.

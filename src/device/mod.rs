@@ -23,7 +23,7 @@ pub use handle::Device;
 pub use meter::{Meter, Moved};
 pub use steer::{Phase, Steer};
 
-use zmq_sys::{ZMQ_PUB, ZMQ_PULL, ZMQ_PUSH, ZMQ_SUB, ZMQ_XPUB, ZMQ_XSUB};
+use zmq_sys::{ZMQ_DISH, ZMQ_GATHER, ZMQ_PUB, ZMQ_PULL, ZMQ_PUSH, ZMQ_RADIO, ZMQ_SCATTER, ZMQ_SUB, ZMQ_XPUB, ZMQ_XSUB};
 
 /// Which way messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +40,12 @@ fn is_one_of(kind: i32, kinds: &[u32]) -> bool {
 
 /// Whether messages come out of a socket of this type.
 pub fn receives(kind: i32) -> bool {
-    !is_one_of(kind, &[ZMQ_PUSH, ZMQ_PUB])
+    !is_one_of(kind, &[ZMQ_PUSH, ZMQ_PUB, ZMQ_RADIO, ZMQ_SCATTER])
 }
 
 /// Whether messages go into a socket of this type.
 pub fn sends(kind: i32) -> bool {
-    !is_one_of(kind, &[ZMQ_PULL, ZMQ_SUB])
+    !is_one_of(kind, &[ZMQ_PULL, ZMQ_SUB, ZMQ_DISH, ZMQ_GATHER])
 }
 
 /// Whether what comes out of a socket of this type is never answered: an XSUB sends subscriptions only.
