@@ -82,7 +82,14 @@ impl Socket {
             errno::ENOTSUP => error.or_explain(|| "groups are for DISH sockets".into()),
             _ => error,
         };
-        self.once(ANY, |state| state.raw()?.join(group)).map_err(explained)
+        self.once(ANY, |state| {
+            let raw = state.raw()?;
+            if state.kind == zmq_sys::ZMQ_DISH as i32 && group.count_bytes() > GROUP_MAX_LENGTH {
+                return Err(Error::zmq(errno::EINVAL));
+            }
+            raw.join(group)
+        })
+        .map_err(explained)
     }
 
     /// Ends that.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::error::{errno, Error, Result};
 use crate::explain;
+use crate::ffi::{DATAGRAM_MAX_LENGTH, GROUP_MAX_LENGTH};
 use crate::message::{Frames, Message, Part};
 use crate::socket::{Socket, State, ANY, POLLIN, POLLOUT};
 use crate::wait::{Deadline, Interrupt};
@@ -98,17 +99,40 @@ impl State {
         if self.mid_message {
             return self.send_parts(&mut [Part::Bytes(data)], flags);
         }
+        self.check_datagram(data.len(), || 0)?;
         self.raw()?.send_bytes(data, flags)?;
         self.sent(data.len(), flags & SNDMORE == 0);
         Ok(())
     }
 
     fn send_part(&mut self, part: &mut Part<'_>, flags: i32) -> Result<()> {
-        let raw = self.raw()?;
         match part {
-            Part::Bytes(data) => raw.send_bytes(data, flags),
-            Part::Message(message) => raw.send_message(&mut message.share()?, flags),
+            Part::Bytes(data) => {
+                self.check_datagram(data.len(), || 0)?;
+                self.raw()?.send_bytes(data, flags)
+            }
+            Part::Message(message) => {
+                self.check_datagram(message.len(), || message.group().len())?;
+                self.raw()?.send_message(&mut message.share()?, flags)
+            }
         }
+    }
+
+    /// Refuses what fits into no datagram: libzmq writes it over its own memory.
+    #[inline]
+    fn check_datagram(&self, bytes: usize, group: impl FnOnce() -> usize) -> Result<()> {
+        const BY_UDP: [i32; 2] = [zmq_sys::ZMQ_DGRAM as i32, zmq_sys::ZMQ_RADIO as i32];
+        if !BY_UDP.contains(&self.kind) || bytes < DATAGRAM_MAX_LENGTH - 1 - GROUP_MAX_LENGTH {
+            return Ok(());
+        }
+        let size = if self.kind == zmq_sys::ZMQ_RADIO as i32 { 1 + group() + bytes } else { bytes };
+        // libzmq tells such an endpoint without its transport.
+        let udp = self.endpoints.iter().any(|at| at.given.starts_with("udp:"));
+        if udp && size > DATAGRAM_MAX_LENGTH {
+            let why = format!("a datagram has room for {DATAGRAM_MAX_LENGTH} bytes, and this frame needs {size}");
+            return Err(Error::explained(errno::EMSGSIZE, why));
+        }
+        Ok(())
     }
 
     /// Sends all parts, or none.
@@ -218,7 +242,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::context::Context;
-    use crate::wait::Never;
+    use crate::wait::{wait, Never, Source, Waker};
     use std::time::Duration;
 
     #[test]
@@ -242,5 +266,23 @@ mod tests {
                 pull.recv(soon(), &mut Never).unwrap();
             }
         });
+    }
+
+    #[test]
+    fn who_is_told_that_the_context_ends_wakes_those_who_are_not() {
+        for kind in [zmq_sys::ZMQ_PUSH, zmq_sys::ZMQ_SCATTER] {
+            let context = Context::new(1).unwrap();
+            let socket = context.socket(kind as i32).unwrap();
+            let other = Waker::new().unwrap();
+            socket.listen(&other, POLLOUT).unwrap();
+            // A thread finds the queue full, and only the look that follows says that the context ends: once.
+            let told = socket.once(POLLOUT, |_| -> Result<()> {
+                context.shutdown().unwrap();
+                Err(Error::again())
+            });
+            assert_eq!(told.unwrap_err().errno(), errno::ETERM);
+            let soon = Deadline::after(Duration::from_secs(5));
+            assert!(wait(&mut [Source::readable(other.fd())], soon, &mut Never).unwrap());
+        }
     }
 }

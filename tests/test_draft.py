@@ -109,13 +109,13 @@ def test_radio_dish_over_udp(make_socket, free_port):
 
 def test_groups_have_a_limit(make_socket):
     dish, radio, sub = make_socket(zmq.DISH), make_socket(zmq.RADIO), make_socket(zmq.SUB)
-    dish.join("g" * 255)
+    dish.join("g" * 14)
     wrong = [
-        (lambda: dish.join("g" * 256), zmq.EINVAL),
-        (lambda: dish.join("g" * 255), zmq.EINVAL),
+        (lambda: dish.join("g" * 15), zmq.EINVAL),
+        (lambda: dish.join("g" * 14), zmq.EINVAL),
         (lambda: sub.join("g"), zmq.ENOTSUP),
         (lambda: sub.leave("g"), zmq.ENOTSUP),
-        (lambda: radio.send(b"", group="g" * 256), zmq.EINVAL),
+        (lambda: radio.send(b"", group="g" * 15), zmq.EINVAL),
         (lambda: sub.connect_peer("inproc://x"), zmq.ENOTSUP),
     ]
     for use, number in wrong:
@@ -127,8 +127,8 @@ def test_groups_have_a_limit(make_socket):
     with pytest.raises(ValueError):
         dish.join("NUL\0")
     frame = zmq.Frame(b"x")
-    frame.group = b"bytes do too"
-    assert frame.group == "bytes do too"
+    frame.group = b"bytes too"
+    assert frame.group == "bytes too"
     frame.set("group", "g")
     assert frame["group"] == "g"
 

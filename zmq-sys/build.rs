@@ -61,6 +61,9 @@ fn main() {
     if os != "windows" {
         // Nothing of libzmq may be seen by another libzmq in the same process (pyzmq's, under a Jupyter kernel).
         flags.push_str(" -fvisibility=hidden -fvisibility-inlines-hidden");
+        // As on ARM. Where char is signed, libzmq reads the length of a group in a datagram, a byte, as negative, and ends
+        // the process: anybody who can send a datagram to a DISH could do that.
+        flags.push_str(" -funsigned-char");
     }
     env::set_var("CXXFLAGS", flags);
 

@@ -144,7 +144,7 @@ class Frame:
     def group(self) -> str:
         """The group that the frame was sent to, or is to be sent to, for RADIO and DISH sockets (RFC 48); "" is none.
 
-        At most 255 bytes in UTF-8: more raise ZMQError(EINVAL).
+        At most 14 bytes in UTF-8: more raise ZMQError(EINVAL).
         """
     @group.setter
     def group(self, group: str | builtins.bytes) -> None: ...
@@ -246,7 +246,7 @@ class Socket:
         Raises ZMQError(ENOTSUP) for other types, else as connect().
         """
     def join(self, group: str | bytes) -> None:
-        """Lets a DISH socket receive what RADIO sockets send to a group (zmq_join; RFC 48): a str or bytes, 255 bytes at most.
+        """Lets a DISH socket receive what RADIO sockets send to a group (zmq_join; RFC 48): a str or bytes, 14 bytes at most.
 
         Raises ZMQError(EINVAL) for a group that is too long or joined already, ENOTSUP for other types.
         """

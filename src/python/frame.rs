@@ -227,7 +227,7 @@ impl PyFrame {
 
     /// The group that the frame was sent to, or is to be sent to, for RADIO and DISH sockets (RFC 48); "" is none.
     ///
-    /// At most 255 bytes in UTF-8: more raise ZMQError(EINVAL).
+    /// At most 14 bytes in UTF-8: more raise ZMQError(EINVAL).
     #[getter]
     fn group(&self) -> String {
         self.message.lock().group()

@@ -142,7 +142,7 @@ impl PySocket {
         py.detach(|| self.core()?.connect_peer(&endpoint)).or_raise(py)
     }
 
-    /// Lets a DISH socket receive what RADIO sockets send to a group (zmq_join; RFC 48): a str or bytes, 255 bytes at most.
+    /// Lets a DISH socket receive what RADIO sockets send to a group (zmq_join; RFC 48): a str or bytes, 14 bytes at most.
     ///
     /// Raises ZMQError(EINVAL) for a group that is too long or joined already, ENOTSUP for other types.
     fn join(&self, py: Python<'_>, group: &Bound<'_, PyAny>) -> PyResult<()> {
