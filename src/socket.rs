@@ -262,12 +262,14 @@ impl Socket {
         Ok(())
     }
 
-    /// Takes it off again, once.
+    /// Takes it off again, once. In a forked child there is no list to be taken off.
     pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
-        let waiters = &mut self.0.state.lock().waiters;
+        let Ok(mut state) = self.lock() else {
+            return;
+        };
         let own = |waiter: &Waiter| Arc::ptr_eq(&waiter.waker, waker);
-        if let Some(index) = waiters.iter().position(own) {
-            waiters.swap_remove(index);
+        if let Some(index) = state.waiters.iter().position(own) {
+            state.waiters.swap_remove(index);
         }
     }
 
@@ -306,7 +308,7 @@ impl Socket {
 
     /// Wakes every call that waits in this socket, to look again.
     pub(crate) fn poke(&self) {
-        self.0.state.lock().wake_all();
+        self.look((), State::wake_all);
     }
 }
 
@@ -332,7 +334,14 @@ impl State {
         let mut done = work(self);
         if done.as_ref().is_err_and(Error::is_again) {
             // A send looks at what the I/O threads have to say only now and then; this always does.
-            let now = self.raw_events()?;
+            let now = match self.raw_events() {
+                Ok(now) => now,
+                Err(error) => {
+                    // The context ends. libzmq tells the socket once, and that was it: nobody else would wake.
+                    self.wake_all();
+                    return Err(error);
+                }
+            };
             // What is missing here is news if it is there at the look below, whose edge nobody else will see.
             self.seen &= now;
             if now & want != 0 || (want == ANY && now & POLLIN != 0) {

@@ -339,3 +339,42 @@ del frame
 tracker.wait(10)
 """
     )
+
+
+def test_what_waited_in_a_socket_can_go_in_the_child_though_other_threads_had_its_lock(run_forking):
+    run_forking(
+        """
+from brokerless import _core
+
+stop = False
+
+def use(call):
+    while not stop:
+        try:
+            call()
+        except zmq.Again:
+            pass
+
+calls = [lambda: other.recv(timeout=0.01)] * 3 + [lambda: one.send(b"x", timeout=0.01)] * 2
+threads = [threading.Thread(target=use, args=(call,)) for call in calls]
+for thread in threads:
+    thread.start()
+try:
+    for _ in range(40):
+        waiters = [_core.Waiter(one), _core.Waiter(other)]
+        for waiter in waiters:
+            waiter.listen(zmq.POLLIN)
+
+        def leave():
+            waiters.pop().close()
+            waiters.clear()
+
+        assert child_of(leave) == 0
+finally:
+    stop = True
+    for thread in threads:
+        thread.join()
+while other.poll(0) or one.poll(0):
+    (other if other.poll(0) else one).recv()
+"""
+    )
