@@ -222,3 +222,18 @@ def test_monitors_come_and_go_while_others_bind(make_socket, in_thread):
     numbers = [int(path.rsplit("/", 1)[1]) for path in heard]
     assert numbers == sorted(set(numbers))
     assert numbers[-1] <= len(bound.result())
+
+
+def test_nobody_is_kept_busy_by_a_context_that_is_shut_down_but_not_ended(ctx, pair):
+    push, pull = pair(zmq.PUSH, zmq.PULL)
+    assert push.wait_for_peers(1, timeout=10) == pull.wait_for_peers(1, timeout=10) == 1
+    push.get_monitor_socket()
+    ctx.shutdown()
+
+    def idle():
+        """Whether the process needs next to nothing for a while."""
+        before = time.process_time()
+        threading.Event().wait(0.2)
+        return time.process_time() - before < 0.02
+
+    assert wait_until(idle, timeout=5.0)

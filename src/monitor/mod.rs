@@ -290,7 +290,11 @@ impl Watch {
 
     /// What the hub's thread does: reads what has come, and passes on what readers have room for.
     fn serve(&self) {
-        self.drain();
+        // Where nothing more can come, each look would only wake the thread to look again.
+        let stopped = self.table.lock().stopped;
+        if !stopped {
+            self.drain();
+        }
         let leaving = {
             let mut reports = self.reports.lock();
             reports.flush();
