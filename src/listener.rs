@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustix::event::{epoll, poll, PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 use crate::ffi::borrow_fd;
 use crate::message::{Frames, Message, Part};
 use crate::socket::{Events, Socket, State, POLLIN, POLLOUT};
+use crate::transfer::{copies, with_copies};
 use crate::wait::Waker;
 
 /// Tries what an event loop wants to do with a socket, and tells it when to try again.
@@ -100,7 +102,9 @@ impl Listener {
 
     /// Sends a message if it can go now; EAGAIN if not, and then none of it went.
     pub fn try_send(&self, parts: &mut [Part<'_>], flags: i32) -> Result<()> {
-        self.socket.once_as_waiter(POLLOUT, |state| state.send_parts(parts, flags))
+        let mut copies = copies(parts)?;
+        let mut parts = with_copies(parts, &mut copies);
+        self.socket.once_as_waiter(POLLOUT, |state| state.send_parts(&mut parts, flags))
     }
 
     fn with_ear<T>(&self, work: impl FnOnce(&mut Ear) -> Result<T>) -> Result<T> {
@@ -115,7 +119,13 @@ impl Listener {
 /// Whether a descriptor has input now.
 pub(crate) fn is_readable(fd: RawFd) -> bool {
     let mut items = [PollFd::from_borrowed_fd(borrow_fd(fd), PollFlags::IN)];
-    poll(&mut items, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|count| count > 0)
+    loop {
+        match poll(&mut items, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            // A signal does not mean that there is nothing.
+            Err(Errno::INTR) => {}
+            done => return done.is_ok_and(|count| count > 0),
+        }
+    }
 }
 
 impl Drop for Listener {

@@ -36,7 +36,9 @@ impl Socket {
         interrupt: &mut dyn Interrupt,
     ) -> Result<()> {
         let start = Instant::now();
-        self.run(POLLOUT, deadline, interrupt, |state| state.send_parts(parts, flags))
+        let mut copies = copies(parts)?;
+        let mut parts = with_copies(parts, &mut copies);
+        self.run(POLLOUT, deadline, interrupt, |state| state.send_parts(&mut parts, flags))
             .map_err(|error| explain::send(self, error, Some(start)))
     }
 
@@ -91,6 +93,28 @@ impl Socket {
             done => done,
         }
     }
+}
+
+/// From so many bytes on, a frame is copied before its socket is locked, and once: not under the lock, by each try.
+pub const LARGE: usize = 64 * 1024;
+
+/// The copies of the large ones among parts that are to be copied.
+pub(crate) fn copies(parts: &[Part<'_>]) -> Result<Vec<Option<Message>>> {
+    let copy = |part: &Part<'_>| match part {
+        Part::Bytes(bytes) if bytes.len() >= LARGE => Message::from_slice(bytes).map(Some),
+        _ => Ok(None),
+    };
+    parts.iter().map(copy).collect()
+}
+
+/// The parts, with their copies in place of what was copied.
+pub(crate) fn with_copies<'a>(parts: &'a mut [Part<'_>], copies: &'a mut [Option<Message>]) -> Vec<Part<'a>> {
+    let choose = |(part, copy): (&'a mut Part<'_>, &'a mut Option<Message>)| match (part, copy) {
+        (_, Some(copy)) => Part::Message(copy),
+        (Part::Bytes(bytes), None) => Part::Bytes(bytes),
+        (Part::Message(message), None) => Part::Message(message),
+    };
+    parts.iter_mut().zip(copies).map(choose).collect()
 }
 
 impl State {

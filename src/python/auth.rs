@@ -254,11 +254,12 @@ impl PyZapHandler {
     }
 
     /// What there is for Python: requests to reply to, (level, text) for the log, and whether the thread has ended.
-    fn take<'py>(&self, py: Python<'py>) -> PyNews<'py> {
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<PyNews<'py>> {
         let news = self.handler.take();
         let asked = news.asked.iter().map(|frames| frames.iter().map(|frame| to_bytes(py, frame)).collect());
+        let asked = asked.collect::<PyResult<_>>()?;
         let lines = news.lines.into_iter().map(|line| (number(line.level), line.text));
-        (asked.collect(), lines.collect(), news.ended)
+        Ok((asked, lines.collect(), news.ended))
     }
 
     /// Whether every decision is told for the log, or one in a second only.

@@ -7,7 +7,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyList, PyString};
 
 use super::frame::PyFrame;
 use super::loan::is_fixed;
@@ -148,12 +148,16 @@ impl PyFrame {
     /// # Safety
     /// CPython alone calls this, with a view for it to fill.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-        let message = slf.get().lock();
-        let data = message.as_slice();
-        let len = isize::try_from(data.len())?;
+        // The lock is not held below: an exception is made there.
+        let (data, len) = {
+            let message = slf.get().lock();
+            let data = message.as_slice();
+            (data.as_ptr(), data.len())
+        };
+        let len = isize::try_from(len)?;
         // For no bytes this is a dangling address, not NULL, which some users of buffers dislike.
-        let start = data.as_ptr().cast_mut().cast();
-        let readonly = c_int::from(is_fixed(data.as_ptr()));
+        let start = data.cast_mut().cast();
+        let readonly = c_int::from(is_fixed(data));
         // SAFETY: `view` is CPython's. The bytes stay in place while the frame lives, whose reference the view takes: the
         // frame never gives its message away, and sharing changes only the message's header. Who writes to them while they
         // are read elsewhere (sent, copied) garbles these bytes, as with every user of the buffer protocol.
@@ -171,7 +175,22 @@ pub fn parts<'a>(payloads: &'a mut [Payload<'_>]) -> Vec<Part<'a>> {
 }
 
 /// Copies the message into a new bytes object.
+///
+/// # Errors
+/// MemoryError, where PyBytes::new would panic: messages can be large.
 #[inline]
-pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, message.as_slice())
+pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'py, PyBytes>> {
+    let data = message.as_slice();
+    let len = isize::try_from(data.len())?;
+    // SAFETY: `len` readable bytes, which Python copies; the answer is a new reference to a bytes object, or NULL with an
+    // exception set.
+    unsafe {
+        let bytes = ffi::PyBytes_FromStringAndSize(data.as_ptr().cast(), len);
+        Ok(Bound::from_owned_ptr_or_err(py, bytes)?.cast_into_unchecked())
+    }
+}
+
+/// The frames of a message as a list of bytes.
+pub fn to_list<'py>(py: Python<'py>, frames: &[Message]) -> PyResult<Bound<'py, PyList>> {
+    PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)).collect::<PyResult<Vec<_>>>()?)
 }

@@ -125,8 +125,9 @@ impl PyFrame {
 
     /// The frame's bytes, copied into a bytes object at the first look, and the same one from then on.
     #[getter]
-    fn bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        self.bytes.get_or_init(py, || buffer::to_bytes(py, &self.message.lock()).unbind()).bind(py).clone()
+    fn bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let copy = || buffer::to_bytes(py, &self.message.lock()).map(Bound::unbind);
+        Ok(self.bytes.get_or_try_init(py, copy)?.bind(py).clone())
     }
 
     /// A memoryview of the frame's bytes, in place: one byte each, writable unless they belong to a bytes object.
@@ -153,7 +154,7 @@ impl PyFrame {
         self.tracker.as_ref().map(|tracker| tracker.clone_ref(py))
     }
 
-    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.bytes(py)
     }
 

@@ -10,7 +10,7 @@ pub mod work;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use super::buffer::to_bytes;
+use super::buffer::to_list;
 use super::json;
 use crate::message::Message;
 
@@ -43,7 +43,7 @@ fn messages(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 }
 
 fn raw<'py>(py: Python<'py>, frames: &[Message]) -> PyResult<Bound<'py, PyList>> {
-    PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)))
+    to_list(py, frames)
 }
 
 /// Lets signal handlers run (they may raise), and other threads.

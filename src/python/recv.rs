@@ -4,16 +4,17 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use super::buffer::{to_bytes, Target};
+use super::buffer::{to_bytes, to_list, Target};
 use super::errors::{to_py, OrRaise};
 use super::frame::PyFrame;
 use super::interrupt::blocking;
 use super::json;
-use super::send::{until, DONTWAIT, LARGE};
+use super::send::{until, DONTWAIT};
 use super::socket::PySocket;
 use crate::explain;
 use crate::message::{Frames, Message};
 use crate::socket::Socket;
+use crate::transfer::LARGE;
 
 #[pymethods]
 impl PySocket {
@@ -49,7 +50,7 @@ impl PySocket {
     ) -> PyResult<Bound<'py, PyList>> {
         let frames = recv_frames(py, self.core().or_raise(py)?, flags, timeout)?;
         if copy {
-            return PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)));
+            return to_list(py, &frames);
         }
         let list = PyList::empty(py);
         for frame in frames {
@@ -112,7 +113,7 @@ impl PySocket {
         let message = recv_frame(py, self.core().or_raise(py)?, flags, timeout)?;
         Ok(match json::loads(py, message.as_slice())? {
             Some(object) => (true, object),
-            None => (false, to_bytes(py, &message).into_any()),
+            None => (false, to_bytes(py, &message)?.into_any()),
         })
     }
 
@@ -133,11 +134,8 @@ impl PySocket {
         };
         Ok(match done.as_deref() {
             None => None,
-            Some([frame]) => Some(to_bytes(py, frame).into_any()),
-            Some(frames) => {
-                let frames = frames.iter().map(|frame| to_bytes(py, frame));
-                Some(PyList::new(py, frames)?.into_any())
-            }
+            Some([frame]) => Some(to_bytes(py, frame)?.into_any()),
+            Some(frames) => Some(to_list(py, frames)?.into_any()),
         })
     }
 
@@ -179,7 +177,7 @@ fn recv_frames(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>
 #[inline]
 pub fn present(py: Python<'_>, message: Message, copy: bool) -> PyResult<Py<PyAny>> {
     if copy {
-        let bytes: Bound<'_, PyBytes> = to_bytes(py, &message);
+        let bytes: Bound<'_, PyBytes> = to_bytes(py, &message)?;
         return Ok(bytes.into_any().unbind());
     }
     // The class that Python knows, whose methods the package adds.

@@ -16,14 +16,11 @@ use crate::error::{errno, Error, Result};
 use crate::explain;
 use crate::message::{Message, Part};
 use crate::socket::Socket;
-use crate::transfer::SNDMORE;
+use crate::transfer::{LARGE, SNDMORE};
 use crate::wait::Deadline;
 
 /// Do not wait.
 pub const DONTWAIT: i32 = zmq_sys::ZMQ_DONTWAIT as i32;
-
-/// Above this, the copy into libzmq is made without the GIL.
-pub const LARGE: usize = 64 * 1024;
 
 #[pymethods]
 impl PySocket {
@@ -143,7 +140,7 @@ impl PySocket {
         }
         let mut frames = parts(&mut payloads);
         let reply = blocking(py, |signals| socket.request(&mut frames, timeout, retries, signals))?;
-        Ok(reply.iter().map(|frame| super::buffer::to_bytes(py, frame)).collect())
+        reply.iter().map(|frame| super::buffer::to_bytes(py, frame)).collect()
     }
 }
 
@@ -237,9 +234,11 @@ impl Manner {
             return Err(PyValueError::new_err("this frame is not tracked: make it with Frame(data, track=True)"));
         }
         // The frame itself, as in pyzmq: it keeps the peer and the group that it was sent to.
-        let addressed = self.address(&mut frame.get().lock());
-        addressed.or_raise(py)?;
-        Ok((Payload::Message(frame.get().share(py)?), tracker))
+        let shared = {
+            let mut message = frame.get().lock();
+            self.address(&mut message).and_then(|()| message.share())
+        };
+        Ok((Payload::Message(shared.or_raise(py)?), tracker))
     }
 
     fn prepare_lent<'py>(

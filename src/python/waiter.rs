@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyList};
 
-use super::buffer::{parts, to_bytes, Payload};
+use super::buffer::{parts, to_list, Payload};
 use super::errors::{to_py, OrRaise};
 use super::frame::PyFrame;
 use super::recv::present;
-use super::send::{Manner, LARGE};
+use super::send::Manner;
 use super::socket::PySocket;
 use crate::error::{Error, Result};
 use crate::explain;
 use crate::listener::Listener;
 use crate::message::Part;
-use crate::transfer::SNDMORE;
+use crate::transfer::{LARGE, SNDMORE};
 
 /// A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again.
 #[pyclass(frozen, name = "Waiter", module = "brokerless._core")]
@@ -67,7 +67,7 @@ impl PyWaiter {
             return Ok(None);
         };
         let list = match copy {
-            true => PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)))?,
+            true => to_list(py, &frames)?,
             false => {
                 let frames = frames.into_iter().map(|frame| present(py, frame, false));
                 PyList::new(py, frames.collect::<PyResult<Vec<_>>>()?)?
