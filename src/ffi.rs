@@ -67,6 +67,17 @@ fn check(rc: c_int) -> Result<()> {
     }
 }
 
+/// A call that does not wait, again if a signal came in the middle: libzmq has done nothing then. Whoever waits lets the
+/// embedding language see to the signal; a call that does not is over before it could.
+fn uninterrupted(mut call: impl FnMut() -> c_int) -> Result<()> {
+    loop {
+        match check(call()) {
+            Err(error) if error.errno() == libc::EINTR => {}
+            done => return done,
+        }
+    }
+}
+
 /// What libzmq calls an errno.
 pub fn strerror(errno: i32) -> String {
     // SAFETY: libzmq answers every number with a static string, or with strerror(3)'s, which is copied at once.
@@ -353,59 +364,59 @@ impl RawSocket {
     /// Binds. (`zmq::Socket::bind` panics on a NUL and on errno values it does not know.)
     pub fn bind(&self, endpoint: &CStr) -> Result<()> {
         // SAFETY: a live socket and a NUL-terminated string; likewise in the next three.
-        check(unsafe { sys::zmq_bind(self.raw, endpoint.as_ptr()) })
+        uninterrupted(|| unsafe { sys::zmq_bind(self.raw, endpoint.as_ptr()) })
     }
 
     /// Connects.
     pub fn connect(&self, endpoint: &CStr) -> Result<()> {
         // SAFETY: as in `bind`.
-        check(unsafe { sys::zmq_connect(self.raw, endpoint.as_ptr()) })
+        uninterrupted(|| unsafe { sys::zmq_connect(self.raw, endpoint.as_ptr()) })
     }
 
     /// Ends a bind. The port is free a moment later, when an I/O thread has closed the listener.
     pub fn unbind(&self, endpoint: &CStr) -> Result<()> {
         // SAFETY: as in `bind`.
-        check(unsafe { sys::zmq_unbind(self.raw, endpoint.as_ptr()) })
+        uninterrupted(|| unsafe { sys::zmq_unbind(self.raw, endpoint.as_ptr()) })
     }
 
     /// Ends a connect.
     pub fn disconnect(&self, endpoint: &CStr) -> Result<()> {
         // SAFETY: as in `bind`.
-        check(unsafe { sys::zmq_disconnect(self.raw, endpoint.as_ptr()) })
+        uninterrupted(|| unsafe { sys::zmq_disconnect(self.raw, endpoint.as_ptr()) })
     }
 
     /// Queues a copy of `data`, without waiting.
     pub fn send_bytes(&self, data: &[u8], flags: i32) -> Result<()> {
         let flags = flags | sys::ZMQ_DONTWAIT as c_int;
         // SAFETY: a live socket and `data.len()` readable bytes, which libzmq copies.
-        check(unsafe { sys::zmq_send(self.raw, data.as_ptr().cast(), data.len(), flags) })
+        uninterrupted(|| unsafe { sys::zmq_send(self.raw, data.as_ptr().cast(), data.len(), flags) })
     }
 
     /// Queues a message, without waiting. It is consumed only if it went.
     pub fn send_message(&self, message: &mut Message, flags: i32) -> Result<()> {
         let flags = flags | sys::ZMQ_DONTWAIT as c_int;
         // SAFETY: a live socket and an initialised message, which libzmq leaves initialised (empty) once sent.
-        check(unsafe { sys::zmq_msg_send(&mut message.0, self.raw, flags) })
+        uninterrupted(|| unsafe { sys::zmq_msg_send(&mut message.0, self.raw, flags) })
     }
 
     /// Takes a frame from the queue, without waiting.
     pub fn recv(&self, message: &mut Message) -> Result<()> {
         let flags = sys::ZMQ_DONTWAIT as c_int;
         // SAFETY: a live socket and an initialised message, which libzmq releases before it fills it.
-        check(unsafe { sys::zmq_msg_recv(&mut message.0, self.raw, flags) })
+        uninterrupted(|| unsafe { sys::zmq_msg_recv(&mut message.0, self.raw, flags) })
     }
 
     /// Sets an option from its bytes.
     pub fn set(&self, option: i32, value: &[u8]) -> Result<()> {
         // SAFETY: a live socket and `value.len()` readable bytes; libzmq checks option and length.
-        check(unsafe { sys::zmq_setsockopt(self.raw, option, value.as_ptr().cast(), value.len()) })
+        uninterrupted(|| unsafe { sys::zmq_setsockopt(self.raw, option, value.as_ptr().cast(), value.len()) })
     }
 
     /// Reads an option into `value`; its length is returned.
     pub fn get(&self, option: i32, value: &mut [u8]) -> Result<usize> {
         let mut len = value.len();
         // SAFETY: a live socket and `len` writable bytes; libzmq never writes more and tells how many it wrote.
-        check(unsafe { sys::zmq_getsockopt(self.raw, option, value.as_mut_ptr().cast(), &mut len) })?;
+        uninterrupted(|| unsafe { sys::zmq_getsockopt(self.raw, option, value.as_mut_ptr().cast(), &mut len) })?;
         Ok(len)
     }
 
@@ -414,7 +425,7 @@ impl RawSocket {
         let endpoint = endpoint.map_or(std::ptr::null(), CStr::as_ptr);
         let kind = sys::ZMQ_PAIR as c_int;
         // SAFETY: a live socket, and NULL or a NUL-terminated string.
-        check(unsafe { sys::zmq_socket_monitor_versioned(self.raw, endpoint, events, version, kind) })
+        uninterrupted(|| unsafe { sys::zmq_socket_monitor_versioned(self.raw, endpoint, events, version, kind) })
     }
 
     /// The socket's address, as other bindings take it.
@@ -425,22 +436,28 @@ impl RawSocket {
     /// Joins a group (DISH).
     pub fn join(&self, group: &CStr) -> Result<()> {
         // SAFETY: as in `bind`; likewise in the next two.
-        check(unsafe { sys::zmq_join(self.raw, group.as_ptr()) })
+        uninterrupted(|| unsafe { sys::zmq_join(self.raw, group.as_ptr()) })
     }
 
     /// Leaves a group (DISH).
     pub fn leave(&self, group: &CStr) -> Result<()> {
         // SAFETY: as in `join`.
-        check(unsafe { sys::zmq_leave(self.raw, group.as_ptr()) })
+        uninterrupted(|| unsafe { sys::zmq_leave(self.raw, group.as_ptr()) })
     }
 
     /// Connects, and returns the routing id of the peer (PEER).
     pub fn connect_peer(&self, endpoint: &CStr) -> Result<u32> {
-        // SAFETY: as in `join`; 0 is failure.
-        match unsafe { sys::zmq_connect_peer(self.raw, endpoint.as_ptr()) } {
-            0 => Err(failed()),
-            routing_id => Ok(routing_id),
-        }
+        let mut routing_id = 0;
+        uninterrupted(|| {
+            // SAFETY: as in `join`; 0 is failure.
+            routing_id = unsafe { sys::zmq_connect_peer(self.raw, endpoint.as_ptr()) };
+            if routing_id == 0 {
+                -1
+            } else {
+                0
+            }
+        })?;
+        Ok(routing_id)
     }
 
     /// The descriptor that is readable when there may be something to do.
