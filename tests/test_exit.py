@@ -132,3 +132,69 @@ def test_exit_with_daemon_threads_that_wait_in_sockets(run_python):
     for _ in range(5):
         done = run_python(DAEMONS, timeout=10)
         assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_handler_at_exit_may_wait_for_a_daemon_thread(run_python):
+    """Its socket is closed by then; the thread hears of that, and ends."""
+    done = run_python(
+        """
+import atexit, threading
+
+stop = threading.Event()
+
+def join():
+    stop.set()
+    thread.join(15)
+    print("ended", not thread.is_alive())
+
+# Before the import, and so after what the import has called at exit.
+atexit.register(join)
+import brokerless as zmq
+
+def work():
+    while not stop.is_set():
+        try:
+            sock.recv(timeout=0.1)
+        except zmq.Again:
+            pass
+        except zmq.ZMQError as error:
+            print(type(error).__name__)
+            return
+
+sock = zmq.Context().socket(zmq.PULL)
+sock.bind("tcp://127.0.0.1:*")
+thread = threading.Thread(target=work, daemon=True)
+thread.start()
+"""
+    )
+    assert done.stdout.splitlines()[-1] == "ended True"
+
+
+@pytest.mark.parametrize("call", ["sock.recv(zmq.DONTWAIT)", "other.send(data, copy=False, track=True)"])
+def test_daemon_threads_that_are_busy_do_not_abort_the_process(run_python, call):
+    """Python ends them wherever they run its code: not while Rust has called that."""
+    for _ in range(5):
+        done = run_python(
+            f"""
+import sys, threading, time
+import brokerless as zmq
+
+sys.setswitchinterval(1e-6)
+context = zmq.Context()
+sock, other = context.socket(zmq.PULL), context.socket(zmq.PUB)
+data = bytearray(100_000)
+
+def work():
+    while True:
+        try:
+            {call}
+        except zmq.ZMQError:
+            pass
+
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+threading.Event().wait(0.05)
+context.destroy(0)
+"""
+        )
+        assert "FATAL" not in done.stderr

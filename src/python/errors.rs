@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use super::interrupt::calling;
 use crate::error::Error;
 
 static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -32,12 +33,13 @@ fn make(py: Python<'_>, error: Error, kind: &str) -> PyErr {
         Error::Zmq { detail, .. } => detail.as_deref().map(str::to_owned),
         other => Some(other.to_string()),
     };
-    let made = MAKE
-        .get_or_try_init(py, || {
+    let made = calling(py, || {
+        MAKE.get_or_try_init(py, || {
             let module = py.import("brokerless.error")?;
             Ok(module.getattr("_make")?.unbind())
         })
-        .and_then(|make: &Py<PyAny>| make.call1(py, (error.errno(), detail, kind)));
+        .and_then(|make: &Py<PyAny>| make.call1(py, (error.errno(), detail, kind)))
+    });
     match made {
         Ok(exception) => PyErr::from_value(exception.into_bound(py)),
         Err(failed) => failed,

@@ -1,6 +1,7 @@
 //! How a wait of the core lets Python's signal handlers run: Ctrl-C, and the Stop button of a notebook.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
@@ -63,20 +64,56 @@ impl Interrupt for Signals {
 /// Runs something that may wait, without the GIL.
 pub fn blocking<T: Send>(py: Python<'_>, work: impl FnOnce(&mut Signals) -> Result<T> + Send) -> PyResult<T> {
     let mut signals = Signals::new();
-    let run = || {
-        let done = work(&mut signals);
-        if done.is_err() && !signals.main && context::exiting() {
-            // A daemon thread whose socket the end of the process has closed. Python is about to go: coming back to it
-            // would print a traceback that means nothing, or meet an interpreter that is gone.
-            loop {
-                std::thread::park();
-            }
-        }
-        done
-    };
-    match py.detach(run) {
+    match py.detach(|| work(&mut signals)) {
         Ok(value) => Ok(value),
         Err(error) => Err(signals.into_py(py, error)),
+    }
+}
+
+/// How many threads are in [`calling`].
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+/// How long a thread that meets the end of the process keeps still.
+const GRACE: Duration = Duration::from_secs(1);
+
+struct Call;
+
+impl Call {
+    fn begin() -> Self {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+        Call
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        CALLS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Runs Python code: what makes an exception, or a tracker.
+///
+/// Before 3.14, Python ends daemon threads at the end of the process by unwinding them, wherever they run its code; where
+/// Rust has called that, the process aborts. So the end waits for those who are here, see [`await_calls`]; and who comes
+/// later, most likely a daemon thread whose socket the end has closed, keeps still. Python is gone before that is over, or
+/// goes on for somebody who may be waiting for this very thread.
+pub fn calling<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
+    let mut call = Call::begin();
+    if context::exiting() && !is_main_thread() {
+        drop(call);
+        py.detach(|| std::thread::sleep(GRACE));
+        call = Call::begin();
+    }
+    let done = work();
+    drop(call);
+    done
+}
+
+/// Waits, without the GIL, until nobody is in [`calling`] any more.
+pub fn await_calls(patience: Duration) {
+    let end = Instant::now() + patience;
+    while CALLS.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -6,7 +6,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use super::auth::bytes_of;
 use super::errors::OrRaise;
-use super::interrupt::{duration, Signals};
+use super::interrupt::{await_calls, duration, Signals};
 use super::loan;
 use crate::error::Error;
 use crate::{context, ffi, z85};
@@ -77,6 +77,7 @@ pub fn flush_at_exit(py: Python<'_>, patience: f64) -> PyResult<Vec<String>> {
     Ok(py.detach(|| {
         let lost = context::flush_at_exit(patience, &mut signals);
         loan::close(patience);
+        await_calls(patience);
         lost
     }))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use super::interrupt::calling;
 use super::loan::PyReleased;
 use crate::event::Event;
 
@@ -24,7 +25,8 @@ pub fn finished(py: Python<'_>) -> PyResult<Py<PyAny>> {
 pub fn new(py: Python<'_>) -> PyResult<(Arc<Event>, Py<PyAny>)> {
     let released = PyReleased::default();
     let event = released.event.clone();
-    let tracker = CLASS.get_or_try_init(py, || named(py, "MessageTracker"))?.call1(py, (released,))?;
+    let make = || CLASS.get_or_try_init(py, || named(py, "MessageTracker"))?.call1(py, (released,));
+    let tracker = calling(py, make)?;
     Ok((event, tracker))
 }
 
@@ -40,5 +42,5 @@ pub fn of_all(py: Python<'_>, mut trackers: Vec<Py<PyAny>>) -> PyResult<Option<P
     }
     trackers.push(last);
     let all = pyo3::types::PyTuple::new(py, trackers)?;
-    CLASS.get_or_try_init(py, || named(py, "MessageTracker"))?.call1(py, all).map(Some)
+    calling(py, || CLASS.get_or_try_init(py, || named(py, "MessageTracker"))?.call1(py, all)).map(Some)
 }
