@@ -12,7 +12,8 @@ from .constants import EVENT_ALL, SocketType
 _S = TypeVar("_S", bound="Monitoring")
 
 #: One opens a monitor at a time: a PAIR talks to one other, and of two that are opened at once one would be left alone.
-_opening = threading.Lock()
+#: That one may be asked again: by a signal handler, or a finalizer, which its own thread runs meanwhile.
+_opening = threading.RLock()
 
 
 class Monitoring(Messages):
@@ -30,20 +31,32 @@ class Monitoring(Messages):
         open, further calls return it, whatever they ask for. Close it when it is not needed any more.
         """
         with _opening:
-            if self._monitor_socket is None or self._monitor_socket.closed:
-                self._monitor_socket = None
+            known = self._known_monitor()
+            if known is None:
                 address = f"inproc://monitor.s-{self._id}" if addr is None else addr
-                self._monitor_socket = self._open_monitor(EVENT_ALL if events is None else events, address)
-            return self._monitor_socket  # type: ignore[no-any-return]
+                made = self._open_monitor(EVENT_ALL if events is None else events, address)
+                known = self._known_monitor()
+                if known is None:
+                    self._monitor_socket = known = made
+                else:
+                    made.close(0)
+            return known  # type: ignore[no-any-return]
+
+    def _known_monitor(self) -> Any:
+        known = self._monitor_socket
+        return None if known is None or known.closed else known
 
     def _open_monitor(self, events: int, addr: str) -> Any:
         self.monitor(addr, events)
+        reader: Any = None
         try:
             reader = self.context.socket(SocketType.PAIR)
+            reader.connect(addr)
         except BaseException:
+            if reader is not None:
+                reader.close(0)
             self.monitor(None)
             raise
-        reader.connect(addr)
         return reader
 
     def disable_monitor(self) -> None:
@@ -51,14 +64,15 @@ class Monitoring(Messages):
 
         The PAIR of get_monitor_socket() stays open for that, but is no longer kept here: a later call opens a new one.
         """
-        self._monitor_socket = None
-        self.monitor(None)
+        with _opening:
+            self._monitor_socket = None
+            self.monitor(None)
 
 
 def _in_child() -> None:
     # Another thread may have held the parent's lock as it forked.
     global _opening
-    _opening = threading.Lock()
+    _opening = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_in_child)

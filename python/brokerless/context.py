@@ -46,7 +46,8 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
 
     _instance: ClassVar[Optional[Context[Any]]] = None
     _instance_pid: ClassVar[Optional[int]] = None
-    _instance_lock: ClassVar[Any] = threading.Lock()
+    #: A signal handler, or a finalizer, may ask for the instance while its thread makes it.
+    _instance_lock: ClassVar[Any] = threading.RLock()
     _socket_class: Type[Socket[Any]] = Socket
 
     #: The options that sockets made by this context get, by number.
@@ -111,11 +112,20 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         `io_threads` counts for the call that makes it.
         """
         with cls._instance_lock:
-            known = cls._instance
-            if known is None or cls._instance_pid != os.getpid() or known.closed:
-                cls._instance = known = cls(io_threads=io_threads)
-                cls._instance_pid = os.getpid()
+            known = cls._known_instance()
+            if known is None:
+                made = cls(io_threads=io_threads)
+                # Again: in the meantime this very thread may have come here.
+                known = cls._known_instance()
+                if known is None:
+                    cls._instance = known = made
+                    cls._instance_pid = os.getpid()
             return known  # type: ignore[return-value]
+
+    @classmethod
+    def _known_instance(cls) -> Optional[Context[Any]]:
+        known = cls._instance
+        return None if known is None or cls._instance_pid != os.getpid() or known.closed else known
 
     @overload
     def socket(self, socket_type: int, socket_class: None = None, **kwargs: Any) -> _Made: ...
@@ -163,7 +173,7 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
 
     def _waited_for(self) -> str:
         """What keeps a context from ending, and the cure."""
-        sockets = [repr(socket) for socket in self._sockets if not socket.closed]
+        sockets = [repr(socket) for socket in self._made() if not socket.closed]
         if sockets:
             return f"close() these first, or use destroy(): {', '.join(sockets)}"
         return "closed sockets still have messages for peers that do not take them; set LINGER to bound that"
@@ -175,9 +185,28 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         """
         if self.closed:
             return
-        for socket in list(self._sockets):
-            socket.close(linger)
-        self.term()
+        self._close_all(linger)
+        try:
+            # From here on no other thread can make a socket. Those that came after the first look are closed, too.
+            super().term(timeout=0)
+        except Again:
+            self._close_all(linger)
+            self.term()
+
+    def _close_all(self, linger: Optional[int]) -> None:
+        for socket in self._made():
+            # One that is still being made counts as closed. It must stay known.
+            if not socket.closed:
+                socket.close(linger)
+
+    def _made(self) -> List[Socket[Any]]:
+        """The sockets that this handle has made and that still exist."""
+        while True:
+            try:
+                return list(self._sockets)
+            except RuntimeError:
+                # Another thread made one meanwhile, which a set does not forgive who walks through it.
+                continue
 
     def __enter__(self: _C) -> _C:
         return self
@@ -265,7 +294,7 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         """A number that the names of the I/O threads begin with."""
 
     def __repr__(self) -> str:
-        count = sum(not socket.closed for socket in list(self._sockets))
+        count = sum(not socket.closed for socket in self._made())
         sockets = f"{count} socket{'s' if count != 1 else ''}" if count else ""
         closed = " closed" if self.closed else ""
         cls = type(self)
@@ -290,7 +319,7 @@ def _flush_child() -> None:
 
 def _in_child() -> None:
     # Another thread may have held the parent's lock as it forked.
-    Context._instance_lock = threading.Lock()
+    Context._instance_lock = threading.RLock()
 
 
 #: pyzmq's name for the type of contexts whose sockets wait, unlike asyncio's.

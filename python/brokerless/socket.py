@@ -129,8 +129,9 @@ class Socket(Monitoring, Generic[_Received]):
             )
         else:
             self.context = ctx_or_socket
-            self._open(ctx_or_socket, socket_type)
+            # Known first, so that no other thread's destroy() can miss it once it is open.
             self.context._sockets.add(self)
+            self._open(ctx_or_socket, socket_type)
         self.__dict__["type"] = SocketType(self.get(SocketOption.TYPE))
 
     def _become(self, shadow: Union[Socket[Any], int]) -> None:

@@ -48,8 +48,10 @@ class MessageTracker:
         """Waits until libzmq is done with all of it.
 
         `timeout` is in seconds; negative (the default) and False wait for ever. Raises NotDone at its end. A signal
-        (Ctrl-C) ends the wait.
+        (Ctrl-C) ends the wait. Raises ValueError for NaN.
         """
+        if timeout != timeout:
+            raise ValueError("timeout is in seconds, not NaN")
         end = None if timeout is False or timeout < 0 else time.monotonic() + timeout
         for event in self.events:
             event.wait(timeout=_left(end))
