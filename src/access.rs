@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::error::{errno, Error, Result};
-use crate::ffi::GROUP_MAX_LENGTH;
+use crate::message::GROUP_MAX_LENGTH;
 use crate::socket::{Socket, State, ANY};
 
 const RCVTIMEO: i32 = zmq_sys::ZMQ_RCVTIMEO as i32;

@@ -14,6 +14,7 @@ use std::sync::Once;
 use zmq_sys as sys;
 
 use crate::error::{Error, Result};
+use crate::message::GROUP_MAX_LENGTH;
 
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
@@ -35,13 +36,6 @@ pub fn fork_generation() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
-/// The longest name of a group, in bytes: what libzmq keeps inside a message. Its 4.3.5 would take 255, but frees a longer
-/// name as soon as the first of several peers is done with it, and goes on using it for the others.
-pub const GROUP_MAX_LENGTH: usize = 14;
-
-/// The most that libzmq has room for in a datagram; it writes on behind it, and receives no more either.
-pub const DATAGRAM_MAX_LENGTH: usize = 8192;
-
 /// What poll(2) is given: the number alone.
 pub fn borrow_fd(fd: RawFd) -> BorrowedFd<'static> {
     // SAFETY: -1 is the only value that must not be borrowed, and is replaced. The result goes to poll(2) only, which
@@ -49,8 +43,8 @@ pub fn borrow_fd(fd: RawFd) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(if fd < 0 { c_int::MAX } else { fd }) }
 }
 
-/// The errno of the libzmq call that just failed on this thread.
-fn last_errno() -> i32 {
+/// The errno that the last failed libzmq call left on this thread.
+pub fn last_errno() -> i32 {
     // SAFETY: reads a thread-local.
     unsafe { sys::zmq_errno() }
 }
@@ -83,11 +77,6 @@ pub fn strerror(errno: i32) -> String {
     // SAFETY: libzmq answers every number with a static string, or with strerror(3)'s, which is copied at once.
     let text = unsafe { CStr::from_ptr(sys::zmq_strerror(errno)) };
     text.to_string_lossy().into_owned()
-}
-
-/// The errno that the last failed libzmq call left on this thread.
-pub fn errno_now() -> i32 {
-    last_errno()
 }
 
 /// libzmq's own version.
@@ -451,11 +440,7 @@ impl RawSocket {
         uninterrupted(|| {
             // SAFETY: as in `join`; 0 is failure.
             routing_id = unsafe { sys::zmq_connect_peer(self.raw, endpoint.as_ptr()) };
-            if routing_id == 0 {
-                -1
-            } else {
-                0
-            }
+            -c_int::from(routing_id == 0)
         })?;
         Ok(routing_id)
     }

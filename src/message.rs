@@ -4,6 +4,13 @@ use std::fmt;
 
 pub use crate::ffi::Message;
 
+/// The longest name of a group, in bytes: what libzmq keeps inside a message. Its 4.3.5 would take 255, but frees a longer
+/// name as soon as the first of several peers is done with it, and goes on using it for the others.
+pub const GROUP_MAX_LENGTH: usize = 14;
+
+/// The most that libzmq has room for in a datagram; it writes on behind it, and receives no more either.
+pub const DATAGRAM_MAX_LENGTH: usize = 8192;
+
 impl fmt::Debug for Message {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Message({} bytes)", self.len())

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use crate::error::{errno, Error, Result};
 use crate::explain;
-use crate::ffi::{DATAGRAM_MAX_LENGTH, GROUP_MAX_LENGTH};
-use crate::message::{Frames, Message, Part};
+use crate::message::{Frames, Message, Part, DATAGRAM_MAX_LENGTH, GROUP_MAX_LENGTH};
 use crate::socket::{Socket, State, ANY, POLLIN, POLLOUT};
 use crate::wait::{Deadline, Interrupt};
 
@@ -137,6 +136,10 @@ impl State {
             }
             Part::Message(message) => {
                 self.check_datagram(message.len(), || message.group().len())?;
+                // Received from a peer with longer names, and passed on.
+                if self.kind == zmq_sys::ZMQ_RADIO as i32 && message.group().len() > GROUP_MAX_LENGTH {
+                    return Err(Error::invalid(format!("a group has {GROUP_MAX_LENGTH} bytes at most")));
+                }
                 self.raw()?.send_message(&mut message.share()?, flags)
             }
         }

@@ -14,8 +14,7 @@ use super::errors::OrRaise;
 use super::loan::Loan;
 use super::tracker;
 use crate::error::{errno, Error};
-use crate::ffi::GROUP_MAX_LENGTH;
-use crate::message::{Message, Part};
+use crate::message::{Message, Part, GROUP_MAX_LENGTH};
 use crate::options::MESSAGE_OPTIONS;
 
 /// Below this many bytes, memory is copied after all unless `copy` says otherwise: sharing would cost more.

@@ -32,7 +32,7 @@ pub fn strerror(errno: i32) -> String {
 /// The errno that the last failed libzmq call has left in this thread (zmq_errno). Errors that are raised have their own.
 #[pyfunction]
 pub fn zmq_errno() -> i32 {
-    ffi::errno_now()
+    ffi::last_errno()
 }
 
 /// A new key pair for CURVE: (public, secret), 40 bytes of Z85 each (zmq_curve_keypair; RFC 26, RFC 32).
