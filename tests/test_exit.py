@@ -170,13 +170,20 @@ thread.start()
     assert done.stdout.splitlines()[-1] == "ended True"
 
 
-@pytest.mark.parametrize("call", ["sock.recv(zmq.DONTWAIT)", "other.send(data, copy=False, track=True)"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "sock.recv(zmq.DONTWAIT)",
+        "other.send(data, copy=False, track=True)",
+        "other.send_multipart(b'x' for _ in range(50))",
+    ],
+)
 def test_daemon_threads_that_are_busy_do_not_abort_the_process(run_python, call):
     """Python ends them wherever they run its code: not while Rust has called that."""
-    for _ in range(5):
+    for _ in range(4):
         done = run_python(
             f"""
-import sys, threading, time
+import sys, threading
 import brokerless as zmq
 
 sys.setswitchinterval(1e-6)
@@ -198,3 +205,31 @@ context.destroy(0)
 """
         )
         assert "FATAL" not in done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="no buffers in Python code before 3.12")
+def test_an_exporter_that_takes_its_time_at_exit_does_not_abort_the_process(run_python):
+    run_python(
+        """
+import time
+import brokerless as zmq
+
+class Slow:
+    def __init__(self):
+        self.data = bytearray(100_000)
+
+    def __buffer__(self, flags):
+        return memoryview(self.data)
+
+    def __release_buffer__(self, view):
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            pass
+        view.release()
+
+with zmq.Context() as ctx, ctx.socket(zmq.PAIR) as a, ctx.socket(zmq.PAIR) as b:
+    a.bind("inproc://x")
+    b.connect("inproc://x")
+    zmq.Frame(Slow(), copy=False)
+"""
+    )

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 use super::frame::PyFrame;
+use super::interrupt::undivided;
 use super::loan::is_fixed;
 use crate::error::Result;
 use crate::message::{Message, Part};
@@ -68,7 +69,7 @@ impl<'py> Payload<'py> {
 /// # Errors
 /// TypeError for what has none; BufferError for strides.
 pub fn contiguous(data: &Bound<'_, PyAny>) -> PyResult<PyUntypedBuffer> {
-    let buffer = PyUntypedBuffer::get(data).map_err(|error| {
+    let buffer = undivided(|| PyUntypedBuffer::get(data)).map_err(|error| {
         let kind = data.get_type();
         if error.is_instance_of::<PyTypeError>(data.py()) {
             PyTypeError::new_err(format!("{kind} objects cannot be sent: bytes-like ones can"))
@@ -91,7 +92,7 @@ impl Target {
     /// # Errors
     /// TypeError for what has no buffer; BufferError for one that is read-only or has strides.
     pub fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let buffer = PyUntypedBuffer::get(data).map_err(|error| {
+        let buffer = undivided(|| PyUntypedBuffer::get(data)).map_err(|error| {
             let kind = data.get_type();
             if error.is_instance_of::<PyTypeError>(data.py()) {
                 PyTypeError::new_err(format!("{kind} objects have no memory to receive into: a bytearray has"))

@@ -104,8 +104,27 @@ pub fn calling<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
         py.detach(|| std::thread::sleep(GRACE));
         call = Call::begin();
     }
-    let done = work();
+    let done = undivided(work);
     drop(call);
+    done
+}
+
+/// Keeps a thread that Python ends in the middle of `work` where it is, as Python does itself from 3.14 on: unwound any
+/// further, it would drop Python's objects without the GIL, and abort the process, which is about to end anyway. So `work`
+/// is the call that may run Python code, and nothing around it.
+pub fn undivided<T>(work: impl FnOnce() -> T) -> T {
+    struct Stay;
+    impl Drop for Stay {
+        fn drop(&mut self) {
+            // A panic may pass; its like are caught elsewhere.
+            while !std::thread::panicking() {
+                std::thread::park();
+            }
+        }
+    }
+    let stay = Stay;
+    let done = work();
+    std::mem::forget(stay);
     done
 }
 

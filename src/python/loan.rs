@@ -13,7 +13,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 
 use super::buffer::lend;
-use super::interrupt::{blocking, deadline};
+use super::interrupt::{blocking, deadline, undivided};
 use crate::event::Event;
 use crate::fork::{of_this_process, GENERATIONS};
 
@@ -133,8 +133,11 @@ impl Office {
             done.push((returned.id, returned.event));
             buffers.push(returned.buffer);
         }
-        let mut buffers = Some(buffers);
-        if Python::try_attach(|_| drop(buffers.take())).is_none() {
+        let attached = Python::try_attach(|_| {
+            // Their exporters may be Python code.
+            buffers.drain(..).for_each(|buffer| undivided(|| drop(buffer)));
+        });
+        if attached.is_none() {
             std::mem::forget(buffers);
         }
         if let Some(desk) = self.desk.lock().as_mut() {

@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use super::buffer::{parts, Payload};
 use super::errors::to_py;
 use super::frame::{group_name, set_group, set_routing_id, PyFrame};
-use super::interrupt::{blocking, deadline};
+use super::interrupt::{blocking, deadline, undivided};
 use super::socket::PySocket;
 use super::{errors::OrRaise, json, tracker};
 use crate::error::{errno, Error, Result};
@@ -211,7 +211,8 @@ impl Manner {
         let py = msg_parts.py();
         let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
         let mut trackers = Vec::new();
-        for (index, part) in msg_parts.try_iter()?.enumerate() {
+        let mut rest = msg_parts.try_iter()?.enumerate();
+        while let Some((index, part)) = undivided(|| rest.next()) {
             let part = part?;
             let prepared = self.prepare(&part).map_err(|error| name_frame(py, error, index, &part));
             let (payload, tracker) = prepared?;
@@ -294,7 +295,7 @@ fn name_frame(py: Python<'_>, error: PyErr, index: usize, part: &Bound<'_, PyAny
     if !error.is_instance_of::<PyTypeError>(py) {
         return error;
     }
-    let shown = part.repr().map_or_else(|_| "?".into(), |text| text.to_string());
+    let shown = undivided(|| part.repr()).map_or_else(|_| "?".into(), |text| text.to_string());
     let short: String = shown.chars().take(40).collect();
     PyTypeError::new_err(format!("Frame {index} ({short}) does not support the buffer interface."))
 }
