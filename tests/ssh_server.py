@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import threading
+from contextlib import suppress
 from typing import Any, List
 
 import paramiko
@@ -70,8 +71,10 @@ def _copy(source: Any, target: Any) -> None:
     except OSError:
         pass  # a test has ended
     finally:
-        target.close()
-        source.close()
+        for end in (target, source):
+            # paramiko's raises EOFError when its connection has ended before.
+            with suppress(OSError, EOFError):
+                end.close()
 
 
 class SshServer:
