@@ -199,6 +199,49 @@ context.destroy(0)
         assert "FATAL" not in done.stderr
 
 
+ENDLESS = """
+import threading
+import brokerless as zmq
+
+class Endless:
+    reached = threading.Barrier(5)
+
+    def run(self, *ignored):
+        self.reached.wait()
+        while True:
+            pass
+
+class Iterable(Endless):
+    __iter__ = Endless.run
+
+class Shown(Endless):
+    __repr__ = Endless.run
+
+class Exporter(Endless):
+    __buffer__ = Endless.run
+
+sock = zmq.Context().socket(zmq.PUB)
+for _ in range(4):
+    threading.Thread(target=sock.send_multipart, args=(PARTS,), daemon=True).start()
+Endless.reached.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "Iterable()",
+        "[b'first', Shown()]",
+        pytest.param(
+            "[b'first', Exporter()]",
+            marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="no buffers in Python code before 3.12"),
+        ),
+    ],
+)
+def test_daemon_threads_inside_code_that_we_call_do_not_abort_the_process(run_python, parts):
+    assert run_python(ENDLESS.replace("PARTS", parts)).stderr == ""
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="no buffers in Python code before 3.12")
 def test_an_exporter_that_takes_its_time_at_exit_does_not_abort_the_process(run_python):
     run_python(

@@ -374,7 +374,11 @@ finally:
     stop = True
     for thread in threads:
         thread.join()
-while other.poll(0) or one.poll(0):
-    (other if other.poll(0) else one).recv()
+# As many as there is room for may wait to be received.
+while not one.poll(0, zmq.POLLOUT):
+    other.recv(timeout=10)
+one.send(b"the last")
+while other.recv(timeout=10) != b"the last":
+    pass
 """
     )

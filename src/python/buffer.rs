@@ -1,4 +1,5 @@
-//! Python's bytes lent to the core, and the core's messages lent to Python. The only glue with `unsafe`.
+//! Python's bytes lent to the core, the core's messages lent to Python, and the call of Python code that Rust can be left
+//! in. The only glue with `unsafe`.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
@@ -7,10 +8,9 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString};
+use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString, PyTuple};
 
 use super::frame::PyFrame;
-use super::interrupt::undivided;
 use super::loan::is_fixed;
 use crate::error::Result;
 use crate::message::{Message, Part};
@@ -20,7 +20,7 @@ pub enum Payload<'py> {
     /// The common case.
     Bytes(Bound<'py, PyBytes>),
     /// bytearray, memoryview, array, numpy...
-    Buffer(PyUntypedBuffer),
+    Buffer(Held),
     /// A frame of ours, shared rather than copied.
     Message(Message),
 }
@@ -64,12 +64,57 @@ impl<'py> Payload<'py> {
     }
 }
 
+/// The buffer of an object, which keeps its memory in place.
+pub struct Held {
+    // The order counts: the buffer goes first.
+    buffer: PyUntypedBuffer,
+    _view: Option<View>,
+}
+
+/// What stands between a buffer and an exporter that may be Python code.
+struct View(Py<PyMemoryView>);
+
+impl Held {
+    /// Asks the object for its buffer. A class made in Python may answer with code of its own (since 3.12), which a
+    /// memoryview calls for us.
+    fn get(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        // SAFETY: it reads the flags of a type that its object keeps alive.
+        let made_in_python = unsafe { ffi::PyType_HasFeature(data.get_type().as_type_ptr(), ffi::Py_TPFLAGS_HEAPTYPE) };
+        if made_in_python == 0 {
+            return Ok(Held { buffer: PyUntypedBuffer::get(data)?, _view: None });
+        }
+        let view = call(data.py().get_type::<PyMemoryView>().as_any(), &PyTuple::new(data.py(), [data])?)?;
+        Ok(Held { buffer: PyUntypedBuffer::get(&view)?, _view: Some(View(view.cast_into()?.unbind())) })
+    }
+}
+
+impl std::ops::Deref for Held {
+    type Target = PyUntypedBuffer;
+
+    fn deref(&self) -> &PyUntypedBuffer {
+        &self.buffer
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        Python::try_attach(|py| {
+            let view = self.0.bind(py);
+            let released = view.getattr("release").and_then(|release| call(&release, &PyTuple::empty(py)));
+            if let Err(error) = released {
+                // As for whatever fails while Python takes something apart: shown, but there is nobody to raise to.
+                error.write_unraisable(py, Some(view));
+            }
+        });
+    }
+}
+
 /// The buffer of a bytes-like object, which keeps its memory in place.
 ///
 /// # Errors
 /// TypeError for what has none; BufferError for strides.
-pub fn contiguous(data: &Bound<'_, PyAny>) -> PyResult<PyUntypedBuffer> {
-    let buffer = undivided(|| PyUntypedBuffer::get(data)).map_err(|error| {
+pub fn contiguous(data: &Bound<'_, PyAny>) -> PyResult<Held> {
+    let buffer = Held::get(data).map_err(|error| {
         let kind = data.get_type();
         if error.is_instance_of::<PyTypeError>(data.py()) {
             PyTypeError::new_err(format!("{kind} objects cannot be sent: bytes-like ones can"))
@@ -84,7 +129,7 @@ pub fn contiguous(data: &Bound<'_, PyAny>) -> PyResult<PyUntypedBuffer> {
 }
 
 /// Memory of a Python object to be written to.
-pub struct Target(PyUntypedBuffer);
+pub struct Target(Held);
 
 impl Target {
     /// Takes any contiguous, writable buffer.
@@ -92,7 +137,7 @@ impl Target {
     /// # Errors
     /// TypeError for what has no buffer; BufferError for one that is read-only or has strides.
     pub fn of(data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let buffer = undivided(|| PyUntypedBuffer::get(data)).map_err(|error| {
+        let buffer = Held::get(data).map_err(|error| {
             let kind = data.get_type();
             if error.is_instance_of::<PyTypeError>(data.py()) {
                 PyTypeError::new_err(format!("{kind} objects have no memory to receive into: a bytearray has"))
@@ -194,4 +239,43 @@ pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'py, 
 /// The frames of a message as a list of bytes.
 pub fn to_list<'py>(py: Python<'py>, frames: &[Message]) -> PyResult<Bound<'py, PyList>> {
     PyList::new(py, frames.iter().map(|frame| to_bytes(py, frame)).collect::<PyResult<Vec<_>>>()?)
+}
+
+/// Calls what may run Python code.
+///
+/// Before 3.14, Python ends daemon threads at the end of the process by unwinding them, wherever they run its code. Rust
+/// takes Python's C functions for ones that never unwind: what is to be done then is left out, or the process aborts. So
+/// here is the one call whose end is seen to, and nothing of ours stands between it and the code: the thread stays where
+/// it is, as Python does itself from 3.14 on.
+pub fn call<'py>(function: &Bound<'py, PyAny>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    type Known = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
+    type Unwindable = unsafe extern "C-unwind" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
+
+    // Called straight and without any landing place but Stay's; the black box keeps the compiler from knowing better.
+    #[inline(never)]
+    fn unwindable(function: *mut ffi::PyObject, args: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        let known = std::hint::black_box(ffi::PyObject_CallObject as Known);
+        // SAFETY: the same function with the same arguments; "C-unwind" is "C" that may be unwound.
+        let call = unsafe { std::mem::transmute::<Known, Unwindable>(known) };
+        let stay = Stay;
+        // SAFETY: both are alive, and the GIL is held: the caller has them from Bound.
+        let answer = unsafe { call(function, args) };
+        std::mem::forget(stay);
+        answer
+    }
+
+    let answer = unwindable(function.as_ptr(), args.as_ptr());
+    // SAFETY: a new reference, or NULL with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(function.py(), answer) }
+}
+
+/// Keeps a thread that is unwound where it is: any further, it would drop Python's objects without the GIL.
+struct Stay;
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
 }

@@ -33,17 +33,10 @@ fn make(py: Python<'_>, error: Error, kind: &str) -> PyErr {
         Error::Zmq { detail, .. } => detail.as_deref().map(str::to_owned),
         other => Some(other.to_string()),
     };
-    let made = calling(py, || {
-        MAKE.get_or_try_init(py, || {
-            let module = py.import("brokerless.error")?;
-            Ok(module.getattr("_make")?.unbind())
-        })
-        .and_then(|make: &Py<PyAny>| make.call1(py, (error.errno(), detail, kind)))
-    });
-    match made {
-        Ok(exception) => PyErr::from_value(exception.into_bound(py)),
-        Err(failed) => failed,
-    }
+    let made = MAKE
+        .get_or_try_init(py, || Ok(py.import("brokerless.error")?.getattr("_make")?.unbind()))
+        .and_then(|make: &Py<PyAny>| calling(make.bind(py), &(error.errno(), detail, kind).into_pyobject(py)?));
+    made.map_or_else(|failed| failed, PyErr::from_value)
 }
 
 /// `?` for results of the core.

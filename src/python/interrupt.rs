@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
+use super::buffer::call;
 use super::errors::to_py;
 use crate::context;
 use crate::error::{Error, Result};
@@ -91,41 +93,21 @@ impl Drop for Call {
     }
 }
 
-/// Runs Python code: what makes an exception, or a tracker.
+/// Calls Python code that makes an exception, or a tracker; [`call`] for all else.
 ///
-/// Before 3.14, Python ends daemon threads at the end of the process by unwinding them, wherever they run its code; where
-/// Rust has called that, the process aborts. So the end waits for those who are here, see [`await_calls`]; and who comes
-/// later, most likely a daemon thread whose socket the end has closed, keeps still. Python is gone before that is over, or
-/// goes on for somebody who may be waiting for this very thread.
-pub fn calling<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
-    let mut call = Call::begin();
+/// The end of the process waits for those who are here, see [`await_calls`]; and who comes later, most likely a daemon thread
+/// whose socket the end has closed, keeps still. Python is gone before that is over, or goes on for somebody who may be
+/// waiting for this very thread.
+pub fn calling<'py>(function: &Bound<'py, PyAny>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    let mut here = Call::begin();
     if context::exiting() && !is_main_thread() {
-        drop(call);
-        py.detach(|| std::thread::sleep(GRACE));
-        call = Call::begin();
+        drop(here);
+        function.py().detach(|| std::thread::sleep(GRACE));
+        here = Call::begin();
     }
-    let done = undivided(work);
-    drop(call);
-    done
-}
-
-/// Keeps a thread that Python ends in the middle of `work` where it is, as Python does itself from 3.14 on: unwound any
-/// further, it would drop Python's objects without the GIL, and abort the process, which is about to end anyway. So `work`
-/// is the call that may run Python code, and nothing around it.
-pub fn undivided<T>(work: impl FnOnce() -> T) -> T {
-    struct Stay;
-    impl Drop for Stay {
-        fn drop(&mut self) {
-            // A panic may pass; its like are caught elsewhere.
-            while !std::thread::panicking() {
-                std::thread::park();
-            }
-        }
-    }
-    let stay = Stay;
-    let done = work();
-    std::mem::forget(stay);
-    done
+    let made = call(function, args);
+    drop(here);
+    made
 }
 
 /// Waits, without the GIL, until nobody is in [`calling`] any more.

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 
-use super::buffer::lend;
-use super::interrupt::{blocking, deadline, undivided};
+use super::buffer::{lend, Held};
+use super::interrupt::{blocking, deadline};
 use crate::event::Event;
 use crate::fork::{of_this_process, GENERATIONS};
 
@@ -24,14 +23,14 @@ const IDLE: Duration = Duration::from_millis(500);
 pub struct Loan {
     id: u64,
     /// Taken out by the drop alone.
-    buffer: Option<PyUntypedBuffer>,
+    buffer: Option<Held>,
     event: Option<Arc<Event>>,
 }
 
 /// What libzmq has given back.
 struct Returned {
     id: u64,
-    buffer: PyUntypedBuffer,
+    buffer: Held,
     event: Option<Arc<Event>>,
 }
 
@@ -58,7 +57,7 @@ fn office() -> &'static Office {
 
 impl Loan {
     /// Lends a buffer. `event` is set when Python has it back.
-    pub fn new(buffer: PyUntypedBuffer, event: Option<Arc<Event>>) -> Self {
+    pub fn new(buffer: Held, event: Option<Arc<Event>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let fixed = buffer.readonly().then(|| buffer.buf_ptr() as usize);
@@ -69,7 +68,7 @@ impl Loan {
 
 impl AsRef<[u8]> for Loan {
     fn as_ref(&self) -> &[u8] {
-        self.buffer.as_ref().map_or(&[], lend)
+        self.buffer.as_ref().map_or(&[], |held| lend(held))
     }
 }
 
@@ -133,10 +132,7 @@ impl Office {
             done.push((returned.id, returned.event));
             buffers.push(returned.buffer);
         }
-        let attached = Python::try_attach(|_| {
-            // Their exporters may be Python code.
-            buffers.drain(..).for_each(|buffer| undivided(|| drop(buffer)));
-        });
+        let attached = Python::try_attach(|_| buffers.clear());
         if attached.is_none() {
             std::mem::forget(buffers);
         }

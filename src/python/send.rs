@@ -4,12 +4,12 @@ use std::ffi::CString;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
-use super::buffer::{parts, Payload};
+use super::buffer::{call, parts, Payload};
 use super::errors::to_py;
 use super::frame::{group_name, set_group, set_routing_id, PyFrame};
-use super::interrupt::{blocking, deadline, undivided};
+use super::interrupt::{blocking, deadline};
 use super::socket::PySocket;
 use super::{errors::OrRaise, json, tracker};
 use crate::error::{errno, Error, Result};
@@ -135,9 +135,10 @@ impl PySocket {
         let socket = self.core().or_raise(py)?;
         let timeout = timeout.map(super::interrupt::duration).transpose()?;
         let mut payloads = Vec::new();
-        for part in msg_parts.try_iter()? {
-            payloads.push(Payload::of(&part?)?);
-        }
+        each(msg_parts, |_, part| {
+            payloads.push(Payload::of(&part)?);
+            Ok(())
+        })?;
         let mut frames = parts(&mut payloads);
         let reply = blocking(py, |signals| socket.request(&mut frames, timeout, retries, signals))?;
         reply.iter().map(|frame| super::buffer::to_bytes(py, frame)).collect()
@@ -211,14 +212,13 @@ impl Manner {
         let py = msg_parts.py();
         let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
         let mut trackers = Vec::new();
-        let mut rest = msg_parts.try_iter()?.enumerate();
-        while let Some((index, part)) = undivided(|| rest.next()) {
-            let part = part?;
+        each(msg_parts, |index, part| {
             let prepared = self.prepare(&part).map_err(|error| name_frame(py, error, index, &part));
             let (payload, tracker) = prepared?;
             payloads.push(payload);
             trackers.extend(tracker);
-        }
+            Ok(())
+        })?;
         if payloads.is_empty() {
             return Err(PyValueError::new_err(
                 "a message has at least one frame: send_multipart([b\"\"]) sends an empty one",
@@ -290,12 +290,35 @@ pub fn until(flags: i32, timeout: Option<f64>, option: impl FnOnce() -> i64) -> 
     }
 }
 
+/// Does something with each object of an iterable, and its number.
+///
+/// A list or a tuple is walked through as it is; what may run Python code to find the next one is made a list first.
+fn each<'py>(
+    iterable: &Bound<'py, PyAny>,
+    mut work: impl FnMut(usize, Bound<'py, PyAny>) -> PyResult<()>,
+) -> PyResult<()> {
+    if let Ok(tuple) = iterable.cast_exact::<PyTuple>() {
+        return tuple.iter().enumerate().try_for_each(|(index, object)| work(index, object));
+    }
+    if let Ok(list) = iterable.cast_exact::<PyList>() {
+        return list.iter().enumerate().try_for_each(|(index, object)| work(index, object));
+    }
+    let py = iterable.py();
+    let list = call(py.get_type::<PyList>().as_any(), &PyTuple::new(py, [iterable])?)?;
+    list.cast::<PyList>()?.iter().enumerate().try_for_each(|(index, object)| work(index, object))
+}
+
 /// pyzmq's TypeError names the frame that was wrong.
 fn name_frame(py: Python<'_>, error: PyErr, index: usize, part: &Bound<'_, PyAny>) -> PyErr {
     if !error.is_instance_of::<PyTypeError>(py) {
         return error;
     }
-    let shown = undivided(|| part.repr()).map_or_else(|_| "?".into(), |text| text.to_string());
+    let shown = repr(part).map_or_else(|_| "?".into(), |text| text.to_string());
     let short: String = shown.chars().take(40).collect();
     PyTypeError::new_err(format!("Frame {index} ({short}) does not support the buffer interface."))
+}
+
+fn repr<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    call(&py.import("builtins")?.getattr("repr")?, &PyTuple::new(py, [object])?)
 }

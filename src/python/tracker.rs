@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
 
 use super::interrupt::calling;
 use super::loan::PyReleased;
@@ -25,9 +26,7 @@ pub fn finished(py: Python<'_>) -> PyResult<Py<PyAny>> {
 pub fn new(py: Python<'_>) -> PyResult<(Arc<Event>, Py<PyAny>)> {
     let released = PyReleased::default();
     let event = released.event.clone();
-    let make = || CLASS.get_or_try_init(py, || named(py, "MessageTracker"))?.call1(py, (released,));
-    let tracker = calling(py, make)?;
-    Ok((event, tracker))
+    Ok((event, make(py, &(released,).into_pyobject(py)?)?))
 }
 
 /// One tracker for all frames of a message: None if none of them has one.
@@ -41,6 +40,10 @@ pub fn of_all(py: Python<'_>, mut trackers: Vec<Py<PyAny>>) -> PyResult<Option<P
         return Ok(Some(last));
     }
     trackers.push(last);
-    let all = pyo3::types::PyTuple::new(py, trackers)?;
-    calling(py, || CLASS.get_or_try_init(py, || named(py, "MessageTracker"))?.call1(py, all)).map(Some)
+    make(py, &PyTuple::new(py, trackers)?).map(Some)
+}
+
+fn make(py: Python<'_>, parts: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+    let class = CLASS.get_or_try_init(py, || named(py, "MessageTracker"))?;
+    Ok(calling(class.bind(py), parts)?.unbind())
 }
