@@ -55,7 +55,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help='only cases whose names contain NAME; "growth" for curves'
     )
-    parser.add_argument("--quick", action="store_true", help="a tenth of the messages, two rounds")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the messages, two rounds")
     parser.add_argument("--rounds", type=int, help=f"how often everyone has a turn ({ROUNDS})")
     parser.add_argument("--list", action="store_true", help="name the cases, measure nothing")
     options = parser.parse_args(arguments)

@@ -11,7 +11,7 @@ from benches.processes import NoFigure, Run
 from benches.results import Result
 
 #: What a quick look has less of.
-SHORTER = 10
+SHORTER = 4
 
 Progress = Callable[[str], None]
 

@@ -26,6 +26,8 @@ def socket(context: Any, zmq: Any, kind: str, endpoint: str, job: Job) -> Any:
     made = context.socket(getattr(zmq, kind))
     made.setsockopt(zmq.SNDHWM, job.hwm)
     made.setsockopt(zmq.RCVHWM, job.hwm)
+    if kind in ("PUSH", "XPUB"):
+        made.setsockopt(zmq.LINGER, -1)  # pyomq's default loses what is still to be sent
     if endpoint.startswith("@"):
         made.bind(endpoint[1:])
     else:
