@@ -21,6 +21,7 @@ static FORKS: AtomicU64 = AtomicU64::new(0);
 /// How many forks lie between this process and the first one that loaded this library.
 ///
 /// A socket remembers the number it was made under; a different one means that it belongs to a parent process.
+#[inline]
 pub fn fork_generation() -> u64 {
     static HOOK: Once = Once::new();
     extern "C" fn in_child() {
@@ -49,10 +50,12 @@ pub fn last_errno() -> i32 {
     unsafe { sys::zmq_errno() }
 }
 
+#[cold]
 fn failed() -> Error {
     Error::zmq(last_errno())
 }
 
+#[inline]
 fn check(rc: c_int) -> Result<()> {
     if rc == -1 {
         Err(failed())
@@ -63,13 +66,15 @@ fn check(rc: c_int) -> Result<()> {
 
 /// A call that does not wait, again if a signal came in the middle: libzmq has done nothing then. Whoever waits lets the
 /// embedding language see to the signal; a call that does not is over before it could.
+#[inline]
 fn uninterrupted(mut call: impl FnMut() -> c_int) -> Result<()> {
-    loop {
-        match check(call()) {
-            Err(error) if error.errno() == libc::EINTR => {}
-            done => return done,
+    while call() == -1 {
+        let error = failed();
+        if error.errno() != libc::EINTR {
+            return Err(error);
         }
     }
+    Ok(())
 }
 
 /// What libzmq calls an errno.
@@ -375,6 +380,7 @@ impl RawSocket {
     }
 
     /// Queues a copy of `data`, without waiting.
+    #[inline]
     pub fn send_bytes(&self, data: &[u8], flags: i32) -> Result<()> {
         let flags = flags | sys::ZMQ_DONTWAIT as c_int;
         // SAFETY: a live socket and `data.len()` readable bytes, which libzmq copies.
@@ -389,6 +395,7 @@ impl RawSocket {
     }
 
     /// Takes a frame from the queue, without waiting.
+    #[inline]
     pub fn recv(&self, message: &mut Message) -> Result<()> {
         let flags = sys::ZMQ_DONTWAIT as c_int;
         // SAFETY: a live socket and an initialised message, which libzmq releases before it fills it.
