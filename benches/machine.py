@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Dict
 
@@ -24,6 +24,9 @@ def describe() -> Dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
+    for package, module in (("brokerless", "brokerless"), ("pyzmq", "zmq")):
+        if found[package] != "not installed":
+            found[f"libzmq in {package}"] = import_module(module).zmq_version()
     found["load at the start"] = ", ".join(f"{load:.2f}" for load in os.getloadavg())
     return found
 

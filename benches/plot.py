@@ -1,6 +1,6 @@
 """Draws the ratios as an SVG of a few kB, which reads well in light and in dark: no library draws both in one file.
 
-How many times as fast, on a logarithmic axis: a bar begins at 1x, the baseline's own speed. A line across a bar is what it
+How many times as good, on a logarithmic axis: a bar begins at 1x, the baseline. A line across a bar is what it
 must reach, the thin line in it lies between the quartiles, a ring is pyomq, a diamond is libzmq in C.
 """
 
@@ -12,7 +12,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 from benches.results import Result, Spread, ratio
 
-WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 860, 372, 60, 64, 26, 44
+WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 880, 384, 72, 64, 26, 44
 BAR = 14
 
 #: Where a value lies.
@@ -20,7 +20,7 @@ Scale = Callable[[float], float]
 
 STYLE = """\
 text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f }
-.small { font-size: 11px; fill: #57606a } .title { font-size: 15px; font-weight: 600 }
+.small { font-size: 11px; fill: #57606a } .title { font-size: 15px; font-weight: 600 } .value { font-weight: 600 }
 .grid { stroke: #d0d7de } .one { stroke: #57606a } .bar { fill: #2a78b8 } .behind { fill: #c2571a }
 .whisker { stroke: #0b2e4a; stroke-width: 1.5 } .target { stroke: #24292f; stroke-width: 2.5 }
 .other { fill: #fff; stroke: #8250df; stroke-width: 2 } .limit { fill: #fff; stroke: #1a7f37; stroke-width: 2 }
@@ -68,9 +68,9 @@ def draw(found: Sequence[Bar], caption: str) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" role="img" '
-            'aria-label="How many times as fast as pyzmq">',
+            'aria-label="How many times as good as pyzmq">',
             f"<style>\n{STYLE}\n</style>",
-            '<text class="title" x="12" y="24">brokerless: how many times as good as pyzmq</text>',
+            '<text class="title" x="12" y="24">brokerless beside pyzmq, which is 1x: more is better</text>',
             *_legend(),
             *_grid(range(first, last + 1), x, height),
             *(line for number, bar in enumerate(found) for line in _bar(bar, TOP + STEP * number, x)),
@@ -88,8 +88,8 @@ def _legend() -> Iterator[str]:
     y = 44
     yield f'<rect class="bar" x="12" y="{y - 10}" width="24" height="10"/><text class="small" x="42" y="{y}">brokerless</text>'
     yield f'<path class="target" d="M122 {y - 13}v16"/><text class="small" x="130" y="{y}">to be reached</text>'
-    yield f'<circle class="other" cx="222" cy="{y - 5}" r="4"/><text class="small" x="232" y="{y}">pyomq</text>'
-    yield f'{_diamond(290, y - 5)}<text class="small" x="300" y="{y}">libzmq in C</text>'
+    yield f'<circle class="other" cx="228" cy="{y - 5}" r="4"/><text class="small" x="238" y="{y}">pyomq</text>'
+    yield f'{_diamond(298, y - 5)}<text class="small" x="308" y="{y}">libzmq in C</text>'
 
 
 def _diamond(x: float, y: float) -> str:
@@ -121,4 +121,4 @@ def _bar(bar: Bar, y: int, x: Scale) -> Iterator[str]:
         yield _diamond(x(bar.limit), middle)
     if bar.pyomq is not None:
         yield f'<circle class="other" cx="{x(bar.pyomq):g}" cy="{middle:g}" r="4"/>'
-    yield f'<text x="{max(map(x, _values(bar))) + 12:g}" y="{middle + 4.5:g}">{value:.1f}x</text>'
+    yield f'<text class="value" x="{WIDTH - 12}" y="{middle + 4.5:g}" text-anchor="end">{value:.1f}x</text>'

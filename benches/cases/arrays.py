@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 from benches.case import BROKERLESS, FRAMES, PYOMQ, PYZMQ, Case, Job, Role, Target, each, expect
 from benches.cases._sockets import opened, socket
@@ -43,7 +43,7 @@ def sending(send: Callable[[Any, Any, Any], None]) -> Role:
     def role(zmq: Any, job: Job) -> None:
         import numpy
 
-        frames = [numpy.full(SHAPE, number, dtype=numpy.uint8) for number in range(DIFFERENT)]
+        frames: List[Any] = [numpy.full(SHAPE, number, dtype=numpy.uint8) for number in range(DIFFERENT)]
         with opened(zmq) as context:
             push = socket(context, zmq, "PUSH", job.endpoints[0], job)
             for number in range(job.warmup + job.count):
