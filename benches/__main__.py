@@ -24,7 +24,7 @@ from benches.runner import choose, run
 
 OUTPUT = ROOT / "build" / "bench"
 PICTURE = ROOT / "docs" / "bench.svg"
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 7, 2
 
 
 def say(line: str) -> None:

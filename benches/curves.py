@@ -68,10 +68,10 @@ def _panel(curve: str, lines: Mapping[str, Points], left: int) -> Iterator[str]:
     for power in range(y_range[0], y_range[1] + 1):
         x, y = place(10 ** x_range[0], 10.0**power)
         yield f'<path class="grid" d="M{x:g} {y:g}H{left + WIDTH - 16}"/>'
-        yield f'<text class="small" x="{x - 6:g}" y="{y + 4:g}" text-anchor="end">{10.0**power:g}</text>'
-    for power in range(int(x_range[0]), int(x_range[1]) + 1):
+        yield f'<text class="small" x="{x - 6:g}" y="{y + 4:g}" text-anchor="end">{_short(10.0**power)}</text>'
+    for power in range(int(x_range[0]), int(x_range[1]) + 1, 1 if x_range[1] - x_range[0] < 6 else 2):
         x, y = place(10.0**power, 10.0 ** y_range[0])
-        yield f'<text class="small" x="{x:g}" y="{y + 16:g}" text-anchor="middle">{_short(10**power)}</text>'
+        yield f'<text class="small" x="{x:g}" y="{y + 16:g}" text-anchor="middle">{_short(10.0**power)}</text>'
     for number, (name, drawn) in enumerate(lines.items()):
         path = " ".join("{:g},{:g}".format(*place(x, y)) for x, y in sorted(drawn))
         yield f'<polyline class="{escape(name)}" points="{path}"/>'
@@ -80,8 +80,8 @@ def _panel(curve: str, lines: Mapping[str, Points], left: int) -> Iterator[str]:
         yield f'<text class="small" x="{key + 30}" y="34">{escape(name)}</text>'
 
 
-def _short(number: int) -> str:
-    for scale, letter in ((10**6, "M"), (10**3, "k")):
+def _short(number: float) -> str:
+    for scale, letter in ((1e6, "M"), (1e3, "k")):
         if number >= scale:
-            return f"{number // scale}{letter}"
-    return str(number)
+            return f"{number / scale:g}{letter}"
+    return f"{number:g}"

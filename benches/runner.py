@@ -19,7 +19,7 @@ Progress = Callable[[str], None]
 def choose(cases: Iterable[Case], names: Sequence[str]) -> List[Case]:
     """The cases whose names contain one of these; without any, those of the table.
 
-    A name such as "growth" is needed for the others, so that "size" does not mean hours.
+    The others, which take long, are chosen only by names that begin with theirs: "growth", "growth-size".
     """
     if not names:
         return [case for case in cases if case.default]

@@ -20,25 +20,32 @@ MOVED, WAITING = 400_000_000, 64_000_000
 
 
 def send_from_many(zmq: Any, job: Job) -> None:
-    """So many PUSH sockets, in turn."""
+    """So many PUSH sockets, in turn, once all of them are connected."""
     payload = b"x" * job.size
     with opened(zmq, sockets=job.peers + 100) as context:
         pushes = [socket(context, zmq, "PUSH", job.endpoints[0], job) for _ in range(job.peers)]
-        for number in range(job.warmup + job.count):
+        go = socket(context, zmq, "PULL", f"@{job.endpoints[1]}", job)
+        for push in pushes:
+            push.send(payload)
+        go.recv()
+        for number in range(job.count):
             pushes[number % job.peers].send(payload)
 
 
 def receive_from_many(zmq: Any, job: Job) -> float:
-    """One PULL socket for all of them."""
+    """One PULL socket for all of them; the clock runs from the word to go."""
     with opened(zmq) as context:
         pull = socket(context, zmq, "PULL", f"@{job.endpoints[0]}", job)
-        for _ in range(job.warmup):
+        push = socket(context, zmq, "PUSH", job.endpoints[1], job)
+        for _ in range(job.peers):
             pull.recv()
         started = perf_counter()
+        push.send(b"go")
         for _ in range(job.count):
             message = pull.recv()
+        seconds = perf_counter() - started
         expect(message, b"x" * job.size)
-        return perf_counter() - started
+    return seconds
 
 
 def poll_many(zmq: Any, job: Job) -> float:
@@ -82,9 +89,9 @@ def _peers() -> Iterator[Case]:
             name=f"growth-peers-{number}",
             title=f"{number:,} PUSH to one PULL, two processes, tcp, 16 B",
             unit=MICROSECONDS,
-            job=Job(count=200_000, warmup=2_000, peers=number),
+            job=Job(count=200_000, peers=number),
             contenders=each(BOTH, {"receive": receive_from_many, "send": send_from_many}),
-            endpoints=1,
+            endpoints=2,
             default=False,
         )
 

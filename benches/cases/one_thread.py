@@ -81,7 +81,7 @@ CASES = (
     dataclasses.replace(
         INPROC,
         name="instructions",
-        title="the same, in callgrind's instructions",
+        title="send + recv, 16 B, inproc, instructions",
         unit=INSTRUCTIONS,
         job=Job(count=5_000, warmup=500),
         instructions=True,

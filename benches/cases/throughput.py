@@ -81,7 +81,7 @@ CASES = (
     ),
     Case(
         name="tcp-batches",
-        title="the same with send_many and recv_many",
+        title="two processes, tcp, 16 B, send_many, recv_many",
         unit=RATE,
         job=JOB,
         contenders=(
