@@ -24,7 +24,7 @@ def available() -> bool:
 def instructions(case: Case, contender: Contender, job: Job) -> float:
     """Instructions for each of the job's `count`, in all threads of the process. Raises NoFigure."""
     if not available():
-        raise NoFigure("n/a: valgrind is missing")
+        raise NoFigure("not measured: valgrind is missing")
     once, twice = (_collected(case, contender, dataclasses.replace(job, count=factor * job.count)) for factor in (1, 2))
     return (twice - once) / job.count
 

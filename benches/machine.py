@@ -31,6 +31,11 @@ def describe() -> Dict[str, str]:
     return found
 
 
+def busy() -> bool:
+    """Whether others have so much to do that figures say little."""
+    return os.getloadavg()[0] > 0.5 * (os.cpu_count() or 1)
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -23,7 +23,7 @@ C_TOOLS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" 
 
 
 class NoFigure(Exception):
-    """A run has no figure; the text says why: "n/a: ...", "hung: ...", "failed: ..."."""
+    """A run has no figure; the text says why: "n/a: ...", "not measured: ...", "hung: ...", "failed: ..."."""
 
 
 def command(case: Case, contender: Contender, role: str, job: Job) -> List[str]:

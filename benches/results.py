@@ -27,7 +27,7 @@ class Result:
     case: Case
     #: For each round, the figures of those who had one.
     rounds: List[Dict[str, float]] = field(default_factory=list)
-    #: Why contenders have none: "n/a: ...", "hung: ...", "failed: ...".
+    #: Why contenders have none: "n/a: ...", "not measured: ...", "hung: ...", "failed: ...".
     problems: Dict[str, str] = field(default_factory=dict)
 
 

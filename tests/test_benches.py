@@ -241,5 +241,5 @@ def test_rounds_alternate_and_leave_out_who_has_no_figure(monkeypatch: pytest.Mo
 
 def test_without_valgrind_there_are_no_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callgrind, "available", lambda: False)
-    with pytest.raises(processes.NoFigure, match="n/a: valgrind is missing"):
+    with pytest.raises(processes.NoFigure, match="not measured: valgrind is missing"):
         callgrind.instructions(CASES["instructions"], ours("instructions"), Job(count=1))

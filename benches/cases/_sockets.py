@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import contextmanager
 from typing import Any, Iterator
 
@@ -13,12 +14,21 @@ END = b"end"
 
 @contextmanager
 def opened(zmq: Any, *, sockets: int = 0, asynchronous: bool = False) -> Iterator[Any]:
-    """A context with room for so many sockets; at the end it waits until everything is sent."""
+    """A context with room for so many sockets, ended afterwards."""
     context = zmq.asyncio.Context() if asynchronous else zmq.Context()
     if sockets > 1000 and hasattr(zmq, "MAX_SOCKETS"):  # pyomq has no limit
         context.set(zmq.MAX_SOCKETS, sockets)
     yield context
     context.destroy()
+
+
+def deliver(zmq: Any) -> None:
+    """What a sender does when all is sent. With libzmq the end of the context waits until it has left.
+
+    pyomq's does not always, whatever LINGER says: its senders stay until the runner ends them.
+    """
+    if zmq.__name__ == "pyomq":
+        signal.pause()
 
 
 def socket(context: Any, zmq: Any, kind: str, endpoint: str, job: Job) -> Any:

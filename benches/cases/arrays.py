@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any, Callable, List
 
 from benches.case import BROKERLESS, FRAMES, PYOMQ, PYZMQ, Case, Job, Role, Target, each, expect
-from benches.cases._sockets import opened, socket
+from benches.cases._sockets import deliver, opened, socket
 
 SHAPE = (1080, 1920, 3)
 DIFFERENT = 4
@@ -48,6 +48,7 @@ def sending(send: Callable[[Any, Any, Any], None]) -> Role:
             push = socket(context, zmq, "PUSH", job.endpoints[0], job)
             for number in range(job.warmup + job.count):
                 send(zmq, push, frames[number % DIFFERENT])
+            deliver(zmq)
 
     return role
 
@@ -85,5 +86,6 @@ CASES = (
         ),
         targets=(Target(1.3),),
         endpoints=1,
+        servers=("send",),
     ),
 )

@@ -51,6 +51,7 @@ def _case(name: str, title: str, job: Job) -> Case:
         ),
         targets=(Target(1.2), Target(1.2, "pyzmq copy=False", ours="brokerless copy=False")),
         endpoints=1,
+        servers=("send",),
     )
 
 

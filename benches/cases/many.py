@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from benches.case import MICROSECONDS, PYTHON, RATE, Case, Job, Target, each, expect
-from benches.cases._sockets import END, opened, socket
+from benches.cases._sockets import END, deliver, opened, socket
 
 
 def publish(zmq: Any, job: Job) -> None:
@@ -24,6 +24,7 @@ def publish(zmq: Any, job: Job) -> None:
         for _ in range(job.count // job.peers):
             xpub.send(payload)
         xpub.send(END)
+        deliver(zmq)
 
 
 def subscribe(zmq: Any, job: Job) -> float:
@@ -85,6 +86,7 @@ CASES = (
         contenders=each(PYTHON, {"subscribers": subscribe, "publisher": publish}),
         targets=(Target(1),),
         endpoints=2,
+        servers=("publisher",),
     ),
     Case(
         name="idle",

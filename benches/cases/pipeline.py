@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, Dict, Optional
 
 from benches.case import BROKERLESS, PYOMQ, PYZMQ, RATE, Case, Contender, Job, Role, Target, each, expect
-from benches.cases._sockets import opened, socket
+from benches.cases._sockets import deliver, opened, socket
 
 SOCKETS = {"brokerless sockets": "brokerless", **PYZMQ, **PYOMQ}
 
@@ -26,6 +26,7 @@ def produce(zmq: Any, job: Job) -> None:
             here.recv()
         for number in range(job.count):
             jobs.send_json({"num": number})
+        deliver(zmq)
 
 
 def consume(me: int, zmq: Any, job: Job) -> None:
@@ -101,7 +102,7 @@ def _case(consumers: int) -> Case:
         ),
         targets=(Target(3),),
         endpoints=3,
-        servers=tuple(names),
+        servers=("producer", *names),
         shorter=False,
     )
 

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from benches.case import BROKERLESS, PYOMQ, PYTHON, PYZMQ, RATE, Case, Job, Target, c_tools, each, expect
-from benches.cases._sockets import END, opened, socket
+from benches.cases._sockets import END, deliver, opened, socket
 
 BATCH = 1000
 
@@ -19,6 +19,7 @@ def send(zmq: Any, job: Job) -> None:
         for _ in range(job.warmup + job.count):
             push.send(payload)
         push.send(END)
+        deliver(zmq)
 
 
 def receive(zmq: Any, job: Job) -> float:
@@ -78,6 +79,7 @@ CASES = (
         contenders=(*each(PYTHON, {"receive": receive, "send": send}), LIMIT),
         targets=(Target(3), Target(1, "pyomq")),
         endpoints=1,
+        servers=("send",),
     ),
     Case(
         name="tcp-batches",
@@ -91,5 +93,6 @@ CASES = (
         ),
         targets=(Target(4), Target(0.9, "C tools")),
         endpoints=1,
+        servers=("send",),
     ),
 )
