@@ -59,6 +59,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--rounds", type=int, help=f"how often everyone has a turn ({ROUNDS})")
     parser.add_argument("--list", action="store_true", help="name the cases, measure nothing")
     options = parser.parse_args(arguments)
+    rounds = (QUICK_ROUNDS if options.quick else ROUNDS) if options.rounds is None else options.rounds
+    if rounds < 1:
+        parser.error("there must be a round")
     cases = choose(CASES.values(), options.names)
     if not cases:
         parser.error(f"no case's name contains {' or '.join(options.names)}")
@@ -71,7 +74,6 @@ def main(arguments: Optional[List[str]] = None) -> int:
         print("This machine is busy with something else: look at the ratios only, and not too closely.\n", flush=True)
     started = time.monotonic()
     results: List[Result] = []
-    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     stopped = False
     try:
         for case in cases:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from benches import __main__ as command
 from benches import callgrind, curves, plot, processes, results, runner, table
 from benches.case import BANDWIDTH, BROKERLESS, MICROSECONDS, RATE, Case, Contender, Job, Target, Wrong, each, expect
 from benches.cases import CASES
@@ -243,3 +245,29 @@ def test_without_valgrind_there_are_no_instructions(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(callgrind, "available", lambda: False)
     with pytest.raises(processes.NoFigure, match="not measured: valgrind is missing"):
         callgrind.instructions(CASES["instructions"], ours("instructions"), Job(count=1))
+
+
+def test_the_command_leaves_table_figures_and_plot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "measure", lambda case, contender, job: float(len(contender.name)))
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "OUTPUT", tmp_path / "build")
+    monkeypatch.setattr(command, "PICTURE", tmp_path / "never.svg")
+    assert command.main(["--quick", "reqrep"]) == 0
+    assert "REQ/REP round trip" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "build").iterdir()) == ["bench.svg", "figures.json", "table.md"]
+    assert not (tmp_path / "never.svg").exists()
+    for wrong in (["no-such-case"], ["--rounds", "0"]):
+        with pytest.raises(SystemExit):
+            command.main(wrong)
+
+
+def test_a_hung_brokerless_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def measure(case: Case, contender: Contender, job: Job) -> float:
+        raise processes.NoFigure("n/a: not here" if contender.name == "pyomq" else "hung: loop not done after 30 s")
+
+    monkeypatch.setattr(runner, "measure", measure)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "OUTPUT", tmp_path / "build")
+    assert command.main(["--quick", "reqrep"]) == 1
