@@ -10,12 +10,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::lock_api::{Mutex, MutexGuard};
 
 use crate::context::Context;
 use crate::error::{errno, Error, Result};
 use crate::ffi::{fork_generation, RawSocket};
 use crate::listener::is_readable;
+use crate::lock::Lock;
 use crate::message::Message;
 use crate::monitor::Watch;
 use crate::subscriptions::{Subscribed, Subscriptions};
@@ -53,7 +54,7 @@ pub struct Shared {
     pub(crate) context: Context,
     pub(crate) generation: u64,
     pub(crate) registered: bool,
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Mutex<Lock, State>,
 }
 
 /// Counts of what went through a socket. A multipart message is one message.
@@ -221,7 +222,7 @@ impl Socket {
     }
 
     #[inline]
-    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State>> {
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Lock, State>> {
         if self.0.generation != fork_generation() {
             return Err(Error::forked());
         }
