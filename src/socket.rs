@@ -285,7 +285,7 @@ impl Socket {
     fn run_as_waiter<T>(
         &self,
         want: Events,
-        waker: &Waker,
+        waker: &Arc<Waker>,
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
         work: &mut impl FnMut(&mut State) -> Result<T>,
@@ -295,17 +295,27 @@ impl Socket {
         loop {
             let look = if untold { deadline.earlier(Deadline::after(LOOK_AGAIN)) } else { deadline };
             let ready = wait(&mut sources, look, interrupt)? || !deadline.is_over();
-            // Before the look, so that a wake during it is kept for the next wait.
-            waker.drain();
+            if !sources[1].seen.is_empty() {
+                // Before the look, so that a wake during it is kept for the next wait.
+                waker.drain();
+            }
             let mut state = self.lock()?;
             if state.raw.is_none() {
                 return Err(Error::closed_while_waiting());
+            }
+            let alone = matches!(&state.waiters[..], [only] if Arc::ptr_eq(&only.waker, waker));
+            if alone {
+                // Nobody else is to be told what this look finds.
+                state.waiters.clear();
             }
             // Asked again under the lock: an edge may have come since, which this look uses up.
             let edge = !sources[0].seen.is_empty() || is_readable(self.0.fd);
             match state.attempt(want, edge, work) {
                 Err(error) if error.is_again() && ready => {}
                 done => return done,
+            }
+            if alone {
+                state.listen(waker, want);
             }
         }
     }
@@ -357,7 +367,7 @@ impl State {
         work: &mut impl FnMut(&mut State) -> Result<T>,
     ) -> Result<T> {
         let mut done = work(self);
-        if done.as_ref().is_err_and(Error::is_again) {
+        if done.as_ref().is_err_and(Error::is_again) && !self.has_looked(want) {
             // A send looks at what the I/O threads have to say only now and then; this always does.
             let now = match self.raw_events() {
                 Ok(now) => now,
@@ -386,6 +396,12 @@ impl State {
             }
         }
         done
+    }
+
+    /// Whether a try that could not go on has looked at what the I/O threads have to say, and nobody else wants to know.
+    /// Receiving does. (A bell has to be taken back.)
+    fn has_looked(&self, want: Events) -> bool {
+        want == POLLIN && self.waiters.is_empty() && self.raw.as_ref().is_some_and(|raw| !raw.has_bell())
     }
 
     pub(crate) fn wake_all(&self) {
