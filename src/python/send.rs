@@ -268,7 +268,8 @@ impl Manner {
     }
 }
 
-fn send_waiting(
+/// Sends what could not go at once, waiting for room without the GIL.
+pub fn send_waiting(
     py: Python<'_>,
     socket: &Socket,
     parts: &mut [Part<'_>],
