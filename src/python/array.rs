@@ -135,11 +135,14 @@ impl<'py> Outgoing<'py> {
         let py = given.py();
         let numpy = Numpy::get(py)?;
         let given = numpy.plain(given)?;
-        let Described { header, bytes, lends } = describe(py, numpy, &given)?;
+        let Described { header, bytes, lends, structured } = describe(py, numpy, &given)?;
         let in_order = given.getattr(intern!(py, "flags"))?.getattr(intern!(py, "c_contiguous"))?.is_truthy()?;
-        let array = match in_order {
-            true => given,
-            false => call(numpy.ascontiguousarray.bind(py), &PyTuple::new(py, [given])?)?,
+        let array = if in_order {
+            given
+        } else {
+            // Of structures numpy copies the fields alone: the bytes between them would be whatever memory had there.
+            let items = if structured { whole_items(py, &given)? } else { given };
+            call(numpy.ascontiguousarray.bind(py), &PyTuple::new(py, [items])?)?
         };
         // A copy that is nobody else's needs no other.
         let lent =
@@ -165,6 +168,7 @@ struct Described {
     bytes: usize,
     /// Whether numpy lends its buffer: not of dates, nor of structures that may have some. One without axes is no use.
     lends: bool,
+    structured: bool,
 }
 
 fn describe(py: Python<'_>, numpy: &Numpy, array: &Bound<'_, PyAny>) -> PyResult<Described> {
@@ -177,7 +181,8 @@ fn describe(py: Python<'_>, numpy: &Numpy, array: &Bound<'_, PyAny>) -> PyResult
         return Err(refused(&"send a view() of it with a dtype of numpy's own"));
     }
     let kind: char = dtype.getattr(intern!(py, "kind"))?.extract()?;
-    let text = if dtype.getattr(intern!(py, "names"))?.is_none() {
+    let structured = !dtype.getattr(intern!(py, "names"))?.is_none();
+    let text = if !structured {
         let code = dtype.getattr(intern!(py, "str"))?;
         let plain = Plain::read(&code.cast::<PyString>()?.to_cow()?)
             .map_err(|_| refused(&"its items are not plain bytes of a fixed size; numbers, dates, <U5 and |S5 are"))?;
@@ -197,7 +202,13 @@ fn describe(py: Python<'_>, numpy: &Numpy, array: &Bound<'_, PyAny>) -> PyResult
         }
     }
     let bytes = array.getattr(intern!(py, "nbytes"))?.extract()?;
-    Ok(Described { header, bytes, lends: !matches!(kind, 'm' | 'M' | 'V') && !shape.is_empty() })
+    Ok(Described { header, bytes, lends: !matches!(kind, 'm' | 'M' | 'V') && !shape.is_empty(), structured })
+}
+
+/// The array with items that are copied whole.
+fn whole_items<'py>(py: Python<'py>, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let size: usize = array.getattr(intern!(py, "itemsize"))?.extract()?;
+    call(&array.getattr(intern!(py, "view"))?, &(format!("V{size}"),).into_pyobject(py)?)
 }
 
 /// The bytes of an array that has some and has them in order.
