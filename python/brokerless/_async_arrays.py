@@ -11,9 +11,15 @@ from .tracker import MessageTracker
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from ._lane import Lane
+
 
 class AsyncArrays(_AsyncSocket):
     """The part of the awaited sockets that sends and receives numpy arrays."""
+
+    if TYPE_CHECKING:
+
+        def _lane(self) -> Lane: ...
 
     def send_array(  # type: ignore[override]
         self,

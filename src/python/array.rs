@@ -92,6 +92,9 @@ impl PySocket {
     }
 }
 
+/// The two frames of an array.
+type Pair<'py> = (Bound<'py, PyBytes>, Bound<'py, PyAny>);
+
 /// The frames that send_array() sends, for send_multipart(), and their tracker if `track` asks for one.
 ///
 /// `threshold`: from so many bytes on memory is lent, not copied; None copies everything. Errors are those of send_array().
@@ -102,7 +105,7 @@ pub fn array_frames<'py>(
     array: &Bound<'py, PyAny>,
     threshold: Option<usize>,
     track: bool,
-) -> PyResult<((Bound<'py, PyBytes>, Bound<'py, PyAny>), Option<Py<PyAny>>)> {
+) -> PyResult<(Pair<'py>, Option<Py<PyAny>>)> {
     let outgoing = Outgoing::new(array, threshold, track)?;
     Ok(((PyBytes::new(py, &outgoing.header), outgoing.data), outgoing.tracker))
 }
