@@ -9,11 +9,13 @@
 //! [`presence`] and [`subscriptions`] say who is there, and [`explain`] puts a failure into words. [`request`] is the
 //! REQ that recovers, [`poller`] waits for many sockets, and [`listener`] lets an event loop wait for one. [`device`]
 //! moves messages between two sockets on a native thread; [`pipeline`] counts what a push/pull pipeline does; [`json`]
-//! writes JSON as Python does. [`auth`] says who may connect, on a native thread, and [`z85`] is how keys are written.
+//! writes JSON as Python does, [`array`] reads what a message says of an array. [`auth`] says who may connect, on a
+//! native thread, and [`z85`] is how keys are written.
 //!
 //! No file here knows Python, but those in [`python`], which the feature of that name turns on.
 
 pub mod access;
+pub mod array;
 pub mod attach;
 pub mod auth;
 pub mod closing;

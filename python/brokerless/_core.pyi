@@ -4,12 +4,15 @@ import builtins
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, final, overload
 
+import numpy.typing as npt
 from typing_extensions import Buffer, Self, disjoint_base
 
 from . import error
 from .tracker import MessageTracker
 
 __all__ = [
+    "array_frames",
+    "array_from_frames",
     "Context",
     "Device",
     "DeviceStats",
@@ -188,6 +191,17 @@ class Released:
 
 def loans() -> list[int]:
     """A number for each piece of Python's memory that libzmq still has."""
+
+def array_frames(
+    array: npt.NDArray[Any], threshold: int | None = None, track: bool = False
+) -> tuple[tuple[bytes, Any], MessageTracker | None]:
+    """The frames that send_array() sends, for send_multipart(), and their tracker if `track` asks for one.
+
+    `threshold`: from so many bytes on memory is lent, not copied; None copies everything. Errors are those of send_array().
+    """
+
+def array_from_frames(frames: Sequence[Frame], copy: bool = False) -> npt.NDArray[Any]:
+    """The array that the frames of a message are: what recv_array() makes of them, with its errors."""
 
 @final
 class Peer:
@@ -374,6 +388,40 @@ class Socket:
         `msg_parts` is an iterable of what send() takes, of one frame at least; the rest is as in send(). Other threads' messages
         never get between the frames. With flags=SNDMORE the next send continues this message. Nothing is sent if one of the
         parts cannot be. The MessageTracker that is returned, if any, is done when libzmq is done with all of them.
+        """
+    def send_array(
+        self,
+        array: npt.NDArray[Any],
+        flags: int = 0,
+        copy: bool = False,
+        track: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> MessageTracker | None:
+        """Sends a numpy array as one message: a frame of JSON with its dtype and shape, then a frame with its bytes.
+
+        It is what pyzmq's recipe for arrays sends, and recv_array() receives. Every dtype of plain bytes can go: numbers, bool,
+        complex, dates, text and bytes of a fixed length, in any byte order, and structures of them, whose dtype goes as a list
+        of fields, as in `dtype.descr` (only recv_array() knows these). An array with gaps or in another order (a slice, a
+        transposed one) is copied once to put it in order.
+
+        The array itself is not copied: DO NOT CHANGE IT until libzmq is done with it, in the background. With track=True a
+        MessageTracker is returned that tells when that is, else None. copy=True copies it, and it may be changed at once; so does
+        an array of fewer bytes than `copy_threshold`. Over inproc, the receiver's array is this very memory.
+
+        Raises TypeError for what is no numpy.ndarray (numpy.asarray() makes one), for masked arrays, and for dtypes with
+        objects in them; ImportError without numpy. The rest is as in send_multipart(), with `timeout` in seconds.
+        """
+    def recv_array(self, flags: int = 0, copy: bool = False, *, timeout: float | None = None) -> npt.NDArray[Any]:
+        """Receives a numpy array that send_array(), or pyzmq's recipe for arrays, has sent.
+
+        The array is writable, and its memory is the message's: nothing is copied, unless copy=True asks for a private copy or the
+        bytes lie where numpy's items must not (a small message's may).
+
+        Raises ValueError for a message that is not an array: not two frames, a dtype that is not plain bytes, a shape that does
+        not account for the bytes of the second frame. Such a message is gone, with all its frames, and the socket can be used
+        on. No code and no pickle of the sender's is ever run. Raises ImportError without numpy, before it receives. The rest
+        is as in recv_multipart(), with `timeout` in seconds.
         """
     @overload
     def recv(

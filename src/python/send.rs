@@ -293,8 +293,9 @@ fn send_bytes(
     Ok(None)
 }
 
+/// Sends what could not go at once, waiting for room without the GIL.
 #[cold]
-fn send_waiting(
+pub fn send_waiting(
     py: Python<'_>,
     socket: &Socket,
     parts: &mut [Part<'_>],
