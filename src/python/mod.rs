@@ -1,12 +1,13 @@
 //! The glue between the core and Python: it parses arguments into types, calls the core, maps the result.
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
-//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`monitor`]
-//! and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and [`waiter`] for event
+//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`batch`],
+//! [`monitor`] and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and [`waiter`] for event
 //! loops; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its roles, [`auth`] the handler that says
 //! who may connect. Policy and looks are Python's: see the package.
 
 pub mod auth;
+pub mod batch;
 pub mod buffer;
 pub mod context;
 pub mod device;
@@ -34,6 +35,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::auth::{z85_decode, z85_encode, zap_password, zap_reply, PyZapHandler, PyZapPolicy, PyZapRequest};
+    #[pymodule_export]
+    use super::batch::haul::{record_layout, PyHaul};
     #[pymodule_export]
     use super::context::PyContext;
     #[pymodule_export]
