@@ -36,7 +36,7 @@ from typing import (
 from . import _core, constants, context, error
 from . import socket as _socket
 from ._aio_poller import Poller
-from ._future import _AsyncSocket
+from ._async_batch import AsyncBatches
 from ._lane import Finish, Lane, current_loop
 from .tracker import MessageTracker
 from .utils import jsonapi
@@ -49,7 +49,7 @@ _S = TypeVar("_S", bound="Socket")
 _SLICE = 0.1
 
 
-class Socket(_AsyncSocket):
+class Socket(AsyncBatches):
     """A socket whose calls return awaitables.
 
     `recv`, `send` and their relatives, `poll` and `request` take what those of `zmq.Socket` take, and return at once with
