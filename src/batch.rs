@@ -139,13 +139,13 @@ pub struct Limits {
 }
 
 impl Socket {
-    /// Sends what can go now; EAGAIN if that is not all.
-    pub fn try_send_many(&self, outbox: &mut Outbox<'_>) -> Result<()> {
+    /// Sends what can go now, and whether that is all; EAGAIN if it is nothing.
+    pub fn try_send_many(&self, outbox: &mut Outbox<'_>) -> Result<bool> {
         self.once(POLLOUT, |state| state.send_outbox(outbox))
     }
 
     /// [`Socket::try_send_many`] of an event loop that listens.
-    pub fn try_send_many_as_waiter(&self, outbox: &mut Outbox<'_>) -> Result<()> {
+    pub fn try_send_many_as_waiter(&self, outbox: &mut Outbox<'_>) -> Result<bool> {
         outbox.with_copies(|outbox| self.once_as_waiter(POLLOUT, |state| state.send_outbox(outbox)))
     }
 
@@ -154,18 +154,13 @@ impl Socket {
     /// # Errors
     /// EAGAIN at the deadline, [`Error::Interrupted`] and those of [`Socket::send`]: [`Outbox::sent`] tells how far it came.
     pub fn send_many(&self, outbox: &mut Outbox<'_>, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<()> {
-        let mut since = Instant::now();
-        let done = outbox.with_copies(|outbox| {
-            self.run(POLLOUT, deadline, interrupt, |state| {
-                let before = outbox.sent;
-                let done = state.send_outbox(outbox);
-                if outbox.sent > before {
-                    since = Instant::now();
-                }
-                done
-            })
-        });
-        done.map_err(|error| explain::send(self, error, Some(since)))
+        outbox.with_copies(|outbox| loop {
+            let start = Instant::now();
+            let sent = self.run(POLLOUT, deadline, interrupt, |state| state.send_outbox(outbox));
+            if sent.map_err(|error| explain::send(self, error, Some(start)))? {
+                return Ok(());
+            }
+        })
     }
 
     /// Takes up to `max` messages, a chunk at most, if one is there; EAGAIN if not. Whether more may be there.
@@ -263,17 +258,25 @@ fn odd(frames: &[Message], size: usize) -> Option<Odd> {
 }
 
 impl State {
-    fn send_outbox(&mut self, outbox: &mut Outbox<'_>) -> Result<()> {
-        let mut first = outbox.sent.checked_sub(1).map_or(0, |last| outbox.ends[last]);
-        for &end in &outbox.ends[outbox.sent..] {
-            match &mut outbox.parts[first..end] {
-                [Part::Bytes(data)] => self.send_bytes(data, 0)?,
-                parts => self.send_parts(parts, 0)?,
+    /// Sends what can go now, and whether that is all; EAGAIN if it is nothing.
+    ///
+    /// Progress is no EAGAIN: who waits after one relies on a look at the socket that found no room, not on an older one.
+    fn send_outbox(&mut self, outbox: &mut Outbox<'_>) -> Result<bool> {
+        let before = outbox.sent;
+        let mut first = before.checked_sub(1).map_or(0, |last| outbox.ends[last]);
+        for &end in &outbox.ends[before..] {
+            let sent = match &mut outbox.parts[first..end] {
+                [Part::Bytes(data)] => self.send_bytes(data, 0),
+                parts => self.send_parts(parts, 0),
+            };
+            match sent {
+                Ok(()) => outbox.sent += 1,
+                Err(error) if error.is_again() && outbox.sent > before => return Ok(false),
+                Err(error) => return Err(error),
             }
-            outbox.sent += 1;
             first = end;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes messages until there are `max`, or a chunk, or no more. Whether more may be there; EAGAIN if there was none.

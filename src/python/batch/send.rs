@@ -306,10 +306,12 @@ impl<'a> Post<'a> {
     }
 
     fn send_outbox(&self, outbox: &mut Outbox<'_>) -> PyResult<()> {
-        if is_light(outbox.bytes()) {
+        while is_light(outbox.bytes()) {
             match self.socket.try_send_many(outbox) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_again() && self.wait => {}
+                Ok(true) => return Ok(()),
+                Ok(false) if self.wait => break,
+                Ok(false) => {}
+                Err(error) if error.is_again() && self.wait => break,
                 Err(error) => return Err(to_py(self.py, explain::send(self.socket, error, None))),
             }
         }
