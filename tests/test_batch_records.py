@@ -119,7 +119,7 @@ def test_a_signal_gives_everything_back(push_pull):
 
 
 @pytest.mark.parametrize(
-    "buffer, error",
+    ("buffer", "error"),
     [
         (b"read-only", BufferError),
         (np.zeros((4, 4))[:, :2], BufferError),

@@ -40,7 +40,15 @@ def tight(pair):
 
 def test_a_list_arrives_as_it_was(pair, transport):
     push, pull = pair(zmq.PUSH, zmq.PULL, transport)
-    sent = [b"one", [b"two", b"", b"2"], bytearray(b"three"), (b"four", memoryview(b"4")), b"", zmq.Frame(b"six"), [b"7"]]
+    sent = [
+        b"one",
+        [b"two", b"", b"2"],
+        bytearray(b"three"),
+        (b"four", memoryview(b"4")),
+        b"",
+        zmq.Frame(b"six"),
+        [b"7"],
+    ]
     assert push.send_many(sent) == 7
     assert receive(pull, 7) == [b"one", [b"two", b"", b"2"], b"three", [b"four", b"4"], b"", b"six", b"7"]
     assert push.stats.messages_sent == pull.stats.messages_received == 7
@@ -138,7 +146,7 @@ def test_the_sockets_own_limit_counts(tight):
 def test_a_bad_message_is_named_and_those_before_it_are_sent(pair, kind, wrong):
     push, pull = pair(zmq.PUSH, zmq.PULL, "inproc")
     source = kind([*numbers(300), wrong, b"after"])
-    with pytest.raises(TypeError, match="^message 300: ") as bad:
+    with pytest.raises(TypeError, match=r"^message 300: ") as bad:
         push.send_many(source)
     assert bad.value.sent == 300
     if kind is iter:
@@ -150,7 +158,7 @@ def test_a_bad_message_is_named_and_those_before_it_are_sent(pair, kind, wrong):
 
 def test_a_message_without_frames_is_none(pair):
     push, _ = pair(zmq.PUSH, zmq.PULL, "inproc")
-    with pytest.raises(ValueError, match="^message 1: a message has at least one frame") as bad:
+    with pytest.raises(ValueError, match=r"^message 1: a message has at least one frame") as bad:
         push.send_many([b"x", []])
     assert (bad.value.sent, bad.value.unsent) == (1, [[]])
 
@@ -179,7 +187,15 @@ def test_one_message_is_no_iterable_of_them(pair, one):
 def test_limits_are_checked(pair):
     push, pull = pair(zmq.PUSH, zmq.PULL, "inproc")
     push.send_many(numbers(3))
-    for options in ({"max": 0}, {"max": -1}, {"min": 0}, {"min": -5}, {"max": 2, "min": 3}, {"timeout": -1}, {"flags": 2}):
+    for options in (
+        {"max": 0},
+        {"max": -1},
+        {"min": 0},
+        {"min": -5},
+        {"max": 2, "min": 3},
+        {"timeout": -1},
+        {"flags": 2},
+    ):
         with pytest.raises(ValueError):
             pull.recv_many(**options)
         with pytest.raises(ValueError):
@@ -382,12 +398,12 @@ def test_objects_go_as_send_json_sends_them(pair):
 def test_an_object_that_json_cannot_express_is_named(pair):
     push, pull = pair(zmq.PUSH, zmq.PULL, "inproc")
     source = iter([1, 2, {3}, 4])
-    with pytest.raises(TypeError, match="^message 2: .*set.*JSON") as bad:
+    with pytest.raises(TypeError, match=r"^message 2: .*set.*JSON") as bad:
         push.send_json_many(source)
     assert (bad.value.sent, bad.value.unsent, list(source)) == (2, [{3}], [4])
     circle = []
     circle.append(circle)
-    with pytest.raises(ValueError, match="^message 1: ") as bad:
+    with pytest.raises(ValueError, match=r"^message 1: ") as bad:
         push.send_json_many([5, circle, 6])
     assert (bad.value.sent, bad.value.unsent) == (1, [circle, 6])
     assert pull.recv_json_many() == [1, 2, 5]

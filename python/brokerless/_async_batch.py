@@ -35,7 +35,8 @@ class AsyncBatches(_AsyncSocket):
         """
         if isinstance(messages, (bytes, str, bytearray, memoryview)):
             one = TypeError(f"{type(messages)} is one message: send_many([message]) takes an iterable of them")
-            raise _tell(one, 0, [])
+            _tell(one, 0, [])
+            raise one
         return await _Posting(self, self._lane(), flags, timeout).run(messages, None)
 
     async def send_json_many(  # type: ignore[override]
@@ -69,9 +70,7 @@ class AsyncBatches(_AsyncSocket):
         count, size = _core.record_layout(buffer)
         return (await self._catch(count, flags, min, timeout, size)).fill(buffer)
 
-    async def _catch(
-        self, most: int, flags: int, least: int, timeout: Optional[float], record: int = 0
-    ) -> _core.Haul:
+    async def _catch(self, most: int, flags: int, least: int, timeout: Optional[float], record: int = 0) -> _core.Haul:
         """Takes messages. What was taken goes back if this does not end well."""
         if not 1 <= least <= most:
             raise ValueError(f"1 <= min <= max, but min={least} and max={most}")
@@ -121,7 +120,8 @@ class _Posting:
         except BaseException as wrong:
             # An iterator keeps what it has; a list has all of them.
             rest = source if type(messages) in (list, tuple) else ()
-            raise _tell(wrong, self.sent, [*self.taken, *rest])
+            _tell(wrong, self.sent, [*self.taken, *rest])
+            raise
         return self.sent
 
     async def go_on(self, source: Any, write: Optional[Callable[[Any], bytes]]) -> bool:
@@ -178,8 +178,6 @@ def _end(lane: Lane, timeout: Optional[float], receiving: bool) -> float:
     return lane.loop.time() + timeout
 
 
-def _tell(wrong: BaseException, sent: int, unsent: List[Any]) -> BaseException:
-    """The same exception, with how far the call came."""
-    told: Any = wrong
-    told.sent, told.unsent = sent, unsent
-    return wrong
+def _tell(wrong: Any, sent: int, unsent: List[Any]) -> None:
+    """Has an exception tell how far the call came."""
+    wrong.sent, wrong.unsent = sent, unsent

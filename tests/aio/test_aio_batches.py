@@ -96,7 +96,7 @@ def test_limits_and_errors_are_those_of_the_plain_calls(run: Any, pair: Any) -> 
                 await push.send_many(one)
             assert (wrong.value.sent, wrong.value.unsent) == (0, [])
         source = iter([b"a", b"b", "text", b"c"])
-        with pytest.raises(TypeError, match="^message 2: ") as wrong:
+        with pytest.raises(TypeError, match=r"^message 2: ") as wrong:
             await push.send_many(source)
         assert (wrong.value.sent, wrong.value.unsent, list(source)) == (2, ["text", b"c"], [])
         assert await pull.recv_many(min=2) == [b"a", b"b"]
@@ -198,7 +198,7 @@ def test_json(run: Any, pair: Any) -> None:
         objects = [1, {"a": [None]}, "x"]
         assert await push.send_json_many(iter(objects)) == 3
         assert await pull.recv_json_many() == objects
-        with pytest.raises(TypeError, match="^message 1: .*JSON") as wrong:
+        with pytest.raises(TypeError, match=r"^message 1: .*JSON") as wrong:
             await push.send_json_many([1, {2}, 3])
         assert (wrong.value.sent, wrong.value.unsent) == (1, [{2}, 3])
         await push.send_many([b"2", b"{", b"3"])
