@@ -115,6 +115,11 @@ impl Haul {
         self.frames.split_inclusive(|frame| !frame.more())
     }
 
+    /// The frames, if each is a message by itself.
+    pub fn single(&self) -> Option<&[Message]> {
+        (self.frames.len() == self.count).then_some(&self.frames[..])
+    }
+
     /// Takes the frames out.
     pub fn take(&mut self) -> Frames {
         self.count = 0;
@@ -285,6 +290,10 @@ impl State {
         let limit = room.min(CHUNK);
         for taken in 0..limit {
             let before = haul.frames.len();
+            if taken == 1 {
+                // Where there are two there are many, and frames are large to be moved about.
+                haul.frames.reserve(room.min(4 * CHUNK));
+            }
             match self.recv_onto(&mut haul.frames) {
                 Ok(()) => haul.count += 1,
                 // Whatever is wrong is wrong at the next try, too.

@@ -151,6 +151,9 @@ pub(super) fn give_back(socket: &Socket, frames: Vec<Message>) {
 /// The messages as a list.
 pub(super) fn hand_out<'py>(py: Python<'py>, socket: &Socket, mut haul: Haul) -> PyResult<Bound<'py, PyList>> {
     let list = || -> PyResult<_> {
+        if let Some(frames) = haul.single() {
+            return to_list(py, frames);
+        }
         let mut messages = Vec::with_capacity(haul.len());
         for frames in haul.messages() {
             messages.push(match frames {
@@ -192,7 +195,7 @@ pub(super) fn fill(py: Python<'_>, target: &Target, haul: &mut Haul, size: usize
         return Err(no_record(odd, size));
     }
     let write = |haul: &mut Haul| {
-        for (index, frame) in haul.messages().flatten().enumerate() {
+        for (index, frame) in haul.single().unwrap_or_default().iter().enumerate() {
             target.write_at(index * size, frame.as_slice());
         }
     };
