@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat lint notebooks student lab clean check check-lint
+.PHONY: help course test compat bench lint notebooks student lab clean check check-lint
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -38,6 +38,10 @@ test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes t
 
 compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pass (ONLY="socket poll" runs a part)
 	@$(BIN)/python -m tools.compat $(if $(ONLY),$(ONLY),--check)
+
+bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" runs a part, QUICK=1 is short)
+	cargo build --quiet --release --example c_tools
+	@$(BIN)/python -m benches $(if $(QUICK),--quick) $(ARGS) $(ONLY)
 
 lint: check-lint $(STAMPS)/lint ## check format, lints, types and stubs
 	cargo fmt --all --check
@@ -83,7 +87,8 @@ $(STAMPS)/course: EXTRAS := course
 $(STAMPS)/lab: EXTRAS := course,lab
 $(STAMPS)/test: EXTRAS := course,test
 $(STAMPS)/lint: EXTRAS := course,lint
-$(STAMPS)/course $(STAMPS)/lab $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/venv $(RUST) | check
+$(STAMPS)/bench: EXTRAS := bench
+$(STAMPS)/course $(STAMPS)/lab $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/venv $(RUST) | check
 	@echo "Building brokerless and installing it with [$(EXTRAS)] (the first build takes a few minutes)"
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 9))'; then \
 		cargo update --quiet pyo3 --precise $(PYO3_FOR_PYTHON_38); \

@@ -5,22 +5,27 @@
 //! untyped options, versioned monitors.
 #![allow(unsafe_code)]
 
+mod message;
+
 use std::ffi::{c_int, c_void, CStr, CString};
 use std::mem::ManuallyDrop;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Once;
 
+use parking_lot::lock_api::RawMutex;
 use zmq_sys as sys;
 
+pub use self::message::Message;
 use crate::error::{Error, Result};
-use crate::message::GROUP_MAX_LENGTH;
+use crate::lock::{Lock, Pass};
 
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// How many forks lie between this process and the first one that loaded this library.
 ///
 /// A socket remembers the number it was made under; a different one means that it belongs to a parent process.
+#[inline]
 pub fn fork_generation() -> u64 {
     static HOOK: Once = Once::new();
     extern "C" fn in_child() {
@@ -36,6 +41,44 @@ pub fn fork_generation() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
+// SAFETY: one thread at a time is inside a Lock: see there.
+unsafe impl RawMutex for Lock {
+    type Guard = Pass;
+
+    #[allow(clippy::declare_interior_mutable_const)]
+    const INIT: Self = Lock::new();
+
+    #[inline]
+    fn lock(&self) -> Pass {
+        self.enter()
+    }
+
+    fn try_lock(&self) -> Option<Pass> {
+        self.try_enter()
+    }
+
+    #[inline]
+    unsafe fn unlock(&self, pass: Pass) {
+        match pass {
+            Pass::Owner => self.leave_as_owner(),
+            // SAFETY: the pass says that the mutex was locked, with this guard.
+            Pass::Mutex(guard) => unsafe { self.mutex.unlock(guard) },
+        }
+    }
+
+    fn is_locked(&self) -> bool {
+        self.is_taken()
+    }
+}
+
+/// A number that is this thread's alone among those that live, and is not 0: cheaper than a thread-local of ours, which in a
+/// shared library is found by a function call.
+#[inline]
+pub fn this_thread() -> usize {
+    // SAFETY: no arguments; it cannot fail. It is a number here as everywhere on Linux.
+    unsafe { libc::pthread_self() as usize }
+}
+
 /// What poll(2) is given: the number alone.
 pub fn borrow_fd(fd: RawFd) -> BorrowedFd<'static> {
     // SAFETY: -1 is the only value that must not be borrowed, and is replaced. The result goes to poll(2) only, which
@@ -49,10 +92,12 @@ pub fn last_errno() -> i32 {
     unsafe { sys::zmq_errno() }
 }
 
+#[cold]
 fn failed() -> Error {
     Error::zmq(last_errno())
 }
 
+#[inline]
 fn check(rc: c_int) -> Result<()> {
     if rc == -1 {
         Err(failed())
@@ -63,13 +108,15 @@ fn check(rc: c_int) -> Result<()> {
 
 /// A call that does not wait, again if a signal came in the middle: libzmq has done nothing then. Whoever waits lets the
 /// embedding language see to the signal; a call that does not is over before it could.
+#[inline(always)]
 fn uninterrupted(mut call: impl FnMut() -> c_int) -> Result<()> {
-    loop {
-        match check(call()) {
-            Err(error) if error.errno() == libc::EINTR => {}
-            done => return done,
+    while call() == -1 {
+        let error = failed();
+        if error.errno() != libc::EINTR {
+            return Err(error);
         }
     }
+    Ok(())
 }
 
 /// What libzmq calls an errno.
@@ -109,157 +156,6 @@ pub fn curve_public(secret: &[u8]) -> Result<[u8; 40]> {
     // SAFETY: `public` has the 41 bytes that libzmq writes; `secret` is NUL-terminated, and libzmq checks its length.
     check(unsafe { sys::zmq_curve_public(public.as_mut_ptr().cast(), secret.as_ptr()) })?;
     Ok(std::array::from_fn(|i| public[i]))
-}
-
-/// A message frame: libzmq's own 64 bytes, with small content inline.
-pub struct Message(sys::zmq_msg_t);
-
-// SAFETY: libzmq messages may move between threads; shared content is counted atomically. (They are not Sync: reading
-// the data pointer takes `&mut` in C, and sharing writes to the source.)
-unsafe impl Send for Message {}
-
-impl Message {
-    /// An empty frame.
-    pub fn new() -> Self {
-        let mut raw = sys::zmq_msg_t::default();
-        // SAFETY: initialises `raw`; cannot fail.
-        unsafe { sys::zmq_msg_init(&mut raw) };
-        Message(raw)
-    }
-
-    /// A frame with a copy of `data`. ENOMEM is its only error.
-    pub fn from_slice(data: &[u8]) -> Result<Self> {
-        let mut raw = sys::zmq_msg_t::default();
-        // SAFETY: initialises `raw` from `data`, which it copies.
-        check(unsafe { sys::zmq_msg_init_buffer(&mut raw, data.as_ptr().cast(), data.len()) })?;
-        Ok(Message(raw))
-    }
-
-    /// A frame around memory that somebody else owns: libzmq reads it in place, and drops the owner once it is done.
-    ///
-    /// That may happen in any thread, libzmq's own among them, and under a socket's lock: the owner's drop must not block.
-    pub fn from_owner<T: AsRef<[u8]> + Send + 'static>(owner: T) -> Result<Self> {
-        unsafe extern "C" fn release<T>(_data: *mut c_void, owner: *mut c_void) {
-            // SAFETY: the box given away below, which libzmq hands back once.
-            drop(unsafe { Box::from_raw(owner.cast::<T>()) });
-        }
-        let mut raw = sys::zmq_msg_t::default();
-        let owner = Box::into_raw(Box::new(owner));
-        // SAFETY: the box is alive, and stays where it is until `release`; nobody else reaches it, so that the bytes that
-        // it lends stay too. libzmq only reads them.
-        let rc = unsafe {
-            let bytes = (*owner).as_ref();
-            let data = bytes.as_ptr().cast_mut().cast();
-            sys::zmq_msg_init_data(&mut raw, data, bytes.len(), Some(release::<T>), owner.cast())
-        };
-        if rc == -1 {
-            let error = failed();
-            // SAFETY: libzmq has not taken it.
-            drop(unsafe { Box::from_raw(owner) });
-            return Err(error);
-        }
-        Ok(Message(raw))
-    }
-
-    /// The frame's bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        let len = self.len();
-        if len == 0 {
-            return &[];
-        }
-        // SAFETY: an initialised message's data is `len` bytes, and stays put while `self` is borrowed: only sending,
-        // moving or closing it (all by `&mut self` or by value) changes it. zmq_msg_data takes `*mut` but only reads.
-        unsafe {
-            let data = sys::zmq_msg_data((&raw const self.0).cast_mut());
-            std::slice::from_raw_parts(data.cast::<u8>(), len)
-        }
-    }
-
-    /// The frame's size in bytes.
-    pub fn len(&self) -> usize {
-        // SAFETY: an initialised message.
-        unsafe { sys::zmq_msg_size(&self.0) }
-    }
-
-    /// Whether the frame has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether more frames of the same message follow.
-    pub fn more(&self) -> bool {
-        // SAFETY: an initialised message.
-        unsafe { sys::zmq_msg_more(&self.0) != 0 }
-    }
-
-    /// Another frame with the same content: copied when it is small, shared when it is not.
-    pub fn share(&mut self) -> Result<Self> {
-        let mut copy = Message::new();
-        // SAFETY: both are initialised messages, and `&mut self` keeps every other thread from the source.
-        check(unsafe { sys::zmq_msg_copy(&mut copy.0, &mut self.0) })?;
-        Ok(copy)
-    }
-
-    /// A property of the connection that it came by, such as "Peer-Address" or "Socket-Type".
-    pub fn property(&self, name: &CStr) -> Option<String> {
-        // SAFETY: an initialised message and a NUL-terminated string. The answer lives as long as the message, and is
-        // copied here.
-        unsafe {
-            let value = sys::zmq_msg_gets(&self.0, name.as_ptr());
-            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
-        }
-    }
-
-    /// The peer that it came from, or goes to, for SERVER and PEER; 0 is none.
-    pub fn routing_id(&mut self) -> u32 {
-        // SAFETY: an initialised message; it is only read.
-        unsafe { sys::zmq_msg_routing_id(&mut self.0) }
-    }
-
-    /// Addresses it to a peer of a SERVER or PEER.
-    pub fn set_routing_id(&mut self, routing_id: u32) -> Result<()> {
-        // SAFETY: an initialised message; 0 is EINVAL.
-        check(unsafe { sys::zmq_msg_set_routing_id(&mut self.0, routing_id) })
-    }
-
-    /// The group that it is for, for RADIO and DISH; empty is none.
-    pub fn group(&mut self) -> String {
-        // SAFETY: an initialised message; the answer is NUL-terminated, lives as long as it, and is copied here.
-        unsafe { CStr::from_ptr(sys::zmq_msg_group(&mut self.0)) }.to_string_lossy().into_owned()
-    }
-
-    /// Sends it to a group.
-    ///
-    /// # Errors
-    /// EINVAL for a name that libzmq would cut off.
-    pub fn set_group(&mut self, group: &CStr) -> Result<()> {
-        if group.count_bytes() > GROUP_MAX_LENGTH {
-            return Err(Error::zmq(libc::EINVAL));
-        }
-        // SAFETY: an initialised message and a NUL-terminated string, which libzmq copies.
-        check(unsafe { sys::zmq_msg_set_group(&mut self.0, group.as_ptr()) })
-    }
-
-    /// A numeric property: `ZMQ_MORE`, `ZMQ_SHARED`.
-    pub fn get(&self, property: i32) -> Result<i32> {
-        // SAFETY: an initialised message; unknown properties are EINVAL.
-        let value = unsafe { sys::zmq_msg_get(&self.0, property) };
-        check(value)?;
-        Ok(value)
-    }
-}
-
-impl Default for Message {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Message {
-    fn drop(&mut self) {
-        // SAFETY: an initialised message; it is not used again.
-        unsafe { sys::zmq_msg_close(&mut self.0) };
-    }
 }
 
 /// A libzmq context. Ending it is [`RawContext::term`]'s business alone: dropping it leaks rather than blocks.
@@ -375,6 +271,7 @@ impl RawSocket {
     }
 
     /// Queues a copy of `data`, without waiting.
+    #[inline]
     pub fn send_bytes(&self, data: &[u8], flags: i32) -> Result<()> {
         let flags = flags | sys::ZMQ_DONTWAIT as c_int;
         // SAFETY: a live socket and `data.len()` readable bytes, which libzmq copies.
@@ -389,6 +286,7 @@ impl RawSocket {
     }
 
     /// Takes a frame from the queue, without waiting.
+    #[inline]
     pub fn recv(&self, message: &mut Message) -> Result<()> {
         let flags = sys::ZMQ_DONTWAIT as c_int;
         // SAFETY: a live socket and an initialised message, which libzmq releases before it fills it.

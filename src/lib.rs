@@ -30,6 +30,7 @@ pub mod ffi;
 pub mod fork;
 pub mod json;
 pub mod listener;
+pub mod lock;
 pub mod message;
 pub mod monitor;
 pub mod options;

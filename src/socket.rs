@@ -10,12 +10,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::lock_api::{Mutex, MutexGuard};
 
 use crate::context::Context;
 use crate::error::{errno, Error, Result};
 use crate::ffi::{fork_generation, RawSocket};
 use crate::listener::is_readable;
+use crate::lock::Lock;
 use crate::message::Message;
 use crate::monitor::Watch;
 use crate::subscriptions::{Subscribed, Subscriptions};
@@ -37,6 +38,10 @@ const ALWAYS_WRITABLE: [i32; 4] =
 /// So a thread that waits to send on one of them looks again this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// These do more with a message than to pass it on: a clock is read, or a datagram's size is checked.
+const LABORIOUS: [i32; 4] =
+    [zmq_sys::ZMQ_REQ as i32, zmq_sys::ZMQ_REP as i32, zmq_sys::ZMQ_DGRAM as i32, zmq_sys::ZMQ_RADIO as i32];
+
 /// A handle to a socket; clones name the same one.
 #[derive(Clone)]
 pub struct Socket(pub(crate) Arc<Shared>);
@@ -49,7 +54,7 @@ pub struct Shared {
     pub(crate) context: Context,
     pub(crate) generation: u64,
     pub(crate) registered: bool,
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Mutex<Lock, State>,
 }
 
 /// Counts of what went through a socket. A multipart message is one message.
@@ -80,6 +85,8 @@ pub struct Attached {
 pub(crate) struct State {
     pub(crate) raw: Option<RawSocket>,
     pub(crate) kind: i32,
+    /// Nothing but counting goes with each of its messages.
+    pub(crate) simple: bool,
     waiters: Vec<Waiter>,
     seen: Events,
     pub(crate) stats: Stats,
@@ -125,6 +132,7 @@ impl Socket {
         let state = State {
             raw: Some(raw),
             kind,
+            simple: !publisher && !LABORIOUS.contains(&kind),
             waiters: Vec::new(),
             seen: 0,
             stats: Stats::default(),
@@ -213,7 +221,8 @@ impl Socket {
         look(&self.0.state.lock())
     }
 
-    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State>> {
+    #[inline]
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Lock, State>> {
         if self.0.generation != fork_generation() {
             return Err(Error::forked());
         }
@@ -325,12 +334,28 @@ impl State {
         self.raw.as_ref().ok_or_else(Error::closed)
     }
 
+    /// libzmq's socket, where a call may go straight to it: nobody waits here who must be woken, and nothing is to be
+    /// done before or after but to count.
+    #[inline]
+    pub(crate) fn straight(&self) -> Option<&RawSocket> {
+        if self.simple && self.waiters.is_empty() {
+            self.raw.as_ref()
+        } else {
+            None
+        }
+    }
+
     /// One try, and the wake-ups that it owes to others.
     ///
     /// `edge`: it may have used up the edge of the descriptor, so that every waiter with something to do must look. A
     /// waiter that was merely woken owes only what is newly there; otherwise two that cannot go on would wake each other
     /// for ever.
-    fn attempt<T>(&mut self, want: Events, edge: bool, work: &mut impl FnMut(&mut State) -> Result<T>) -> Result<T> {
+    pub(crate) fn attempt<T>(
+        &mut self,
+        want: Events,
+        edge: bool,
+        work: &mut impl FnMut(&mut State) -> Result<T>,
+    ) -> Result<T> {
         let mut done = work(self);
         if done.as_ref().is_err_and(Error::is_again) {
             // A send looks at what the I/O threads have to say only now and then; this always does.

@@ -20,7 +20,13 @@ impl Socket {
     /// [`Socket::try_send`] of one frame of bytes.
     #[inline]
     pub fn try_send_bytes(&self, data: &[u8], flags: i32) -> Result<()> {
-        self.once(POLLOUT, |state| state.send_bytes(data, flags))
+        let mut state = self.lock()?;
+        if flags == 0 && !state.mid_message && state.straight().is_some_and(|raw| raw.send_bytes(data, 0).is_ok()) {
+            state.stats.messages_sent += 1;
+            state.stats.bytes_sent += data.len() as u64;
+            return Ok(());
+        }
+        state.attempt(POLLOUT, true, &mut |state| state.send_bytes(data, flags))
     }
 
     /// Sends a message, waiting for room.
@@ -42,9 +48,22 @@ impl Socket {
     }
 
     /// Takes a frame if one is there; EAGAIN if not.
-    #[inline]
     pub fn try_recv(&self) -> Result<Message> {
-        self.once(POLLIN, State::recv_frame)
+        let mut message = Message::new();
+        self.try_recv_into(&mut message)?;
+        Ok(message)
+    }
+
+    /// [`Socket::try_recv`], in place of `message`.
+    #[inline]
+    pub fn try_recv_into(&self, message: &mut Message) -> Result<()> {
+        let mut state = self.lock()?;
+        if state.returned.is_empty() && state.straight().is_some_and(|raw| raw.recv(message).is_ok()) {
+            state.stats.messages_received += u64::from(!message.more());
+            state.stats.bytes_received += message.len() as u64;
+            return Ok(());
+        }
+        state.attempt(POLLIN, true, &mut |state| state.recv_into(message))
     }
 
     /// Takes a frame, waiting for one.
@@ -111,7 +130,6 @@ pub(crate) fn with_copies<'a>(parts: &'a mut [Part<'_>], copies: &'a mut [Option
 }
 
 impl State {
-    #[inline]
     pub(crate) fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
         if self.mid_message {
             return self.send_parts(&mut [Part::Bytes(data)], flags);

@@ -33,6 +33,8 @@ use pyo3::prelude::*;
 /// The Rust core of brokerless. Import `brokerless`, not this.
 #[pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::auth::{z85_decode, z85_encode, zap_password, zap_reply, PyZapHandler, PyZapPolicy, PyZapRequest};
     #[pymodule_export]
@@ -74,4 +76,9 @@ mod _core {
     /// The longest path of an ipc endpoint, in bytes.
     #[pymodule_export]
     const IPC_PATH_MAX_LEN: usize = crate::endpoint::IPC_PATH_MAX_LEN;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::buffer::shorten(&module.py().get_type::<PySocket>())
+    }
 }

@@ -11,6 +11,7 @@ use super::interrupt::blocking;
 use super::json;
 use super::send::{until, DONTWAIT};
 use super::socket::PySocket;
+use crate::error::Error;
 use crate::explain;
 use crate::message::{Frames, Message};
 use crate::socket::Socket;
@@ -29,8 +30,12 @@ impl PySocket {
     /// socket can be used on.
     #[pyo3(signature = (flags=0, copy=true, track=false, *, timeout=None))]
     fn recv(&self, py: Python<'_>, flags: i32, copy: bool, track: bool, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
-        let message = recv_frame(py, self.core().or_raise(py)?, flags, timeout)?;
-        if track && !copy {
+        let mut message = Message::new();
+        recv_frame(py, self.core().or_raise(py)?, &mut message, flags, timeout)?;
+        if copy {
+            return Ok(to_bytes(py, &message)?.into_any().unbind());
+        }
+        if track {
             return Ok(Py::new(py, PyFrame::wrap_tracked(py, message)?)?.into_any());
         }
         present(py, message, copy)
@@ -92,7 +97,8 @@ impl PySocket {
             }
             Err(_) => return Err(PyValueError::new_err(format!("nbytes={nbytes} is negative"))),
         };
-        let message = recv_frame(py, socket, flags, timeout)?;
+        let mut message = Message::new();
+        recv_frame(py, socket, &mut message, flags, timeout)?;
         let data = &message.as_slice()[..limit.min(message.len())];
         if data.len() < LARGE {
             target.write(data);
@@ -110,7 +116,8 @@ impl PySocket {
         flags: i32,
         timeout: Option<f64>,
     ) -> PyResult<(bool, Bound<'py, PyAny>)> {
-        let message = recv_frame(py, self.core().or_raise(py)?, flags, timeout)?;
+        let mut message = Message::new();
+        recv_frame(py, self.core().or_raise(py)?, &mut message, flags, timeout)?;
         Ok(match json::loads(py, message.as_slice())? {
             Some(object) => (true, object),
             None => (false, to_bytes(py, &message)?.into_any()),
@@ -150,16 +157,37 @@ impl PySocket {
     }
 }
 
+/// Takes a frame, in place of `message`.
 #[inline]
-fn recv_frame(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>) -> PyResult<Message> {
-    match socket.try_recv() {
-        Ok(message) => Ok(message),
-        Err(error) if error.is_again() && flags & DONTWAIT == 0 => {
-            let end = until(flags, timeout, || socket.timeouts().0)?;
-            blocking(py, |signals| socket.recv(end, signals))
+fn recv_frame(
+    py: Python<'_>,
+    socket: &Socket,
+    message: &mut Message,
+    flags: i32,
+    timeout: Option<f64>,
+) -> PyResult<()> {
+    match socket.try_recv_into(message) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            *message = wait_for_frame(py, socket, error, flags, timeout)?;
+            Ok(())
         }
-        Err(error) => Err(to_py(py, explain::recv(socket, error, None))),
     }
+}
+
+#[cold]
+fn wait_for_frame(
+    py: Python<'_>,
+    socket: &Socket,
+    error: Error,
+    flags: i32,
+    timeout: Option<f64>,
+) -> PyResult<Message> {
+    if !error.is_again() || flags & DONTWAIT != 0 {
+        return Err(to_py(py, explain::recv(socket, error, None)));
+    }
+    let end = until(flags, timeout, || socket.timeouts().0)?;
+    blocking(py, |signals| socket.recv(end, signals))
 }
 
 fn recv_frames(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>) -> PyResult<Frames> {

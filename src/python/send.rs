@@ -53,6 +53,11 @@ impl PySocket {
         timeout: Option<f64>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let socket = self.core().or_raise(py)?;
+        if copy && routing_id.is_none() && group.is_none() {
+            if let Ok(bytes) = data.cast::<PyBytes>() {
+                return send_bytes(py, socket, bytes.as_bytes(), flags, timeout);
+            }
+        }
         let threshold = (!copy).then(|| self.copy_threshold());
         let manner = Manner::new(py, socket, threshold, track, routing_id, group)?;
         let (mut payload, tracker) = manner.prepare(data)?;
@@ -268,6 +273,27 @@ impl Manner {
     }
 }
 
+/// The common case: bytes that are copied, of which most can go at once.
+#[inline]
+fn send_bytes(
+    py: Python<'_>,
+    socket: &Socket,
+    data: &[u8],
+    flags: i32,
+    timeout: Option<f64>,
+) -> PyResult<Option<Py<PyAny>>> {
+    if data.len() < LARGE {
+        match socket.try_send_bytes(data, flags & SNDMORE) {
+            Ok(()) => return Ok(None),
+            Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
+            Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
+        }
+    }
+    send_waiting(py, socket, &mut [Part::Bytes(data)], flags, timeout)?;
+    Ok(None)
+}
+
+#[cold]
 fn send_waiting(
     py: Python<'_>,
     socket: &Socket,
