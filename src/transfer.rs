@@ -89,13 +89,7 @@ impl Socket {
     pub fn give_back(&self, mut frames: Frames) -> Result<()> {
         self.once(ANY, |state| {
             state.raw()?;
-            for frame in frames.drain(..).rev() {
-                state.stats.bytes_received = state.stats.bytes_received.saturating_sub(frame.len() as u64);
-                if !frame.more() {
-                    state.stats.messages_received = state.stats.messages_received.saturating_sub(1);
-                }
-                state.returned.push_front(frame);
-            }
+            state.put_back(frames.drain(..));
             Ok(())
         })
     }
@@ -136,7 +130,7 @@ pub(crate) fn with_copies<'a>(parts: &'a mut [Part<'_>], copies: &'a mut [Option
 }
 
 impl State {
-    fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
+    pub(crate) fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
         if self.mid_message {
             return self.send_parts(&mut [Part::Bytes(data)], flags);
         }
@@ -252,7 +246,7 @@ impl State {
     }
 
     #[inline]
-    fn recv_into(&mut self, message: &mut Message) -> Result<()> {
+    pub(crate) fn recv_into(&mut self, message: &mut Message) -> Result<()> {
         if self.subscriptions.is_some() {
             self.raw()?;
             return Err(Error::explained(errno::ENOTSUP, "a PUB socket only sends; its subscribers receive"));

@@ -17,6 +17,8 @@ __all__ = [
     "Device",
     "DeviceStats",
     "Frame",
+    "Haul",
+    "record_layout",
     "Released",
     "loans",
     "json_dumps",
@@ -478,6 +480,69 @@ class Socket:
         contiguous, TypeError for what has none, ValueError for an `nbytes` below 0 or above the buffer's size; nothing is
         received then.
         """
+    def send_many(
+        self,
+        messages: Iterable[Buffer | Sequence[Buffer]],
+        flags: int = 0,
+        *,
+        timeout: float | None = None,
+    ) -> int:
+        """Sends many messages, and returns how many: all of them. Much faster than a loop of send().
+
+        `messages` is an iterable. Each message is bytes, or anything contiguous and bytes-like (one frame), or a list or tuple
+        of those (all its frames). They are copied. A generator is asked for a message when the one before has gone, so that
+        an endless one does not fill the memory.
+
+        Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds in all or, without one, for SNDTIMEO
+        milliseconds in all (by default for ever). Raises Again when there was none in time, TypeError with the number of what
+        is no message (those before it were sent), and what send() raises. A signal (Ctrl-C) ends it, too.
+
+        Every exception has `sent`, how many messages went, and `unsent`, the list of those that were taken from `messages` and
+        did not, in order: of a list, messages[sent:]. Nothing is lost: send_many(error.unsent) goes on, and a generator has
+        the rest. Other threads' messages may get in between.
+        """
+    def send_json_many(self, objs: Iterable[Any], flags: int = 0, *, timeout: float | None = None) -> int:
+        """Sends many objects, each as a message of JSON as send_json() makes it, and returns how many: all of them.
+
+        `objs` is an iterable; the rest, with `timeout` in seconds, is as in send_many(). Raises TypeError or ValueError, as json
+        does, with the number of the object that JSON cannot express; those before it were sent. `unsent` has the objects.
+        """
+    def recv_many(
+        self, max: int = 1000, flags: int = 0, *, min: int = 1, timeout: float | None = None
+    ) -> list[bytes | list[bytes]]:
+        """Receives up to `max` messages at once: a list of bytes or, for a message of several frames, lists of bytes.
+
+        Waits until `min` messages are there, and takes what else is there without waiting. It waits with flags=DONTWAIT not at
+        all, else for `timeout` seconds or, without one, for RCVTIMEO milliseconds (by default for ever). When the time is over
+        it returns what there is, and raises Again if that is nothing.
+
+        When it raises (a signal came, the socket was closed, see recv()), what it had taken is the socket's again, as the next
+        to be received. Raises ValueError unless 1 <= min <= max. While messages keep coming it returns after 10 ms, also
+        with fewer than `max`. A `min` of thousands needs room for so many: see RCVHWM.
+        """
+    def recv_json_many(
+        self, max: int = 1000, flags: int = 0, *, min: int = 1, timeout: float | None = None
+    ) -> list[Any]:
+        """Receives up to `max` messages of JSON at once: a list of the objects, each as recv_json() reads it.
+
+        The rest is as in recv_many(), with `timeout` in seconds. A message that is not JSON, or has several frames, ends the
+        list before it and is the next to be received. If it is the first one, ValueError is raised, and it is gone, as in
+        recv_json().
+        """
+    def recv_many_into(self, buffer: Buffer, flags: int = 0, *, min: int = 1, timeout: float | None = None) -> int:
+        """Receives messages into the records of an array, and returns how many records it filled, from the first one on.
+
+        `buffer` is anything contiguous and writable: a numpy array of any dtype, an array, a memoryview. Its first axis counts
+        the records, so that each has itemsize times the lengths of the other axes in bytes. Each message fills one record: it
+        has one frame of exactly that size.
+
+        Waits until `min` messages are there, and takes what else is there, as far as there are records; `timeout` is in
+        seconds, and the rest is as in recv_many(). A message that is no record is not taken: the call returns the records
+        before it, also fewer than `min`; if there are none it raises ValueError, and recv_multipart() takes it.
+
+        Raises ValueError for records of no bytes, and unless 1 <= min <= records; BufferError for a buffer that is read-only or
+        not contiguous, TypeError for what has none.
+        """
     def poll(self, timeout: float | None = None, flags: int = 1) -> int:
         """Waits for events, and returns those that are there: POLLIN (something to receive), POLLOUT (room to send), or 0.
 
@@ -580,10 +645,43 @@ class Waiter:
         group: str | None = None,
     ) -> Literal[True] | MessageTracker | None:
         """Sends all frames as one message if there is room. None if there is none, else True or the MessageTracker of them."""
+    def send_many(self, messages: list[Any], start: int, base: int) -> int:
+        """Sends what can go now of a list of messages, from number `start` on, and returns how many went.
+
+        `base` is the number of the list's first message, for errors; one that is raised means that nothing went.
+        """
     def give_back(self, frames: Sequence[Frame]) -> None:
         """Puts the frames of a message that nobody got back in front of the socket's queue."""
     def again(self, receiving: bool, waited: float | None = None) -> error.ZMQError:
         """The error of a receive (or a send) that could not be done now or, with `waited`, within so many seconds."""
+
+@final
+class Haul:
+    """Messages that were taken from a socket for an awaited call, and not handed out yet.
+
+    With `record` each has to be one frame of so many bytes: the first that is not stays at the socket, and is `odd`.
+    """
+
+    def __new__(cls, socket: Socket, record: int = 0) -> Self: ...
+    def __len__(self) -> int: ...
+    @property
+    def odd(self) -> bool:
+        """Whether a message came that is no record."""
+    def add(self, frames: Sequence[Frame]) -> None:
+        """Adds a message that was received as a list of frames."""
+    def take(self, max: int) -> None:
+        """Takes what else is there now, until there are `max` messages."""
+    def give_back(self) -> None:
+        """Gives all messages back, as the next to be received."""
+    def messages(self) -> list[bytes | list[bytes]]:
+        """Hands the messages out as recv_many() does."""
+    def objects(self) -> list[Any]:
+        """Hands them out as recv_json_many() does."""
+    def fill(self, buffer: Buffer) -> int:
+        """Hands them out as recv_many_into() does."""
+
+def record_layout(buffer: Buffer) -> tuple[int, int]:
+    """How many records a buffer has room for, and the bytes of one; raises what recv_many_into() raises."""
 
 @final
 class DeviceStats:

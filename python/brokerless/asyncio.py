@@ -37,6 +37,7 @@ from . import _core, constants, context, error
 from . import socket as _socket
 from ._aio_poller import Poller
 from ._async_arrays import AsyncArrays
+from ._async_batch import AsyncBatches
 from ._lane import Finish, Lane, current_loop
 from .tracker import MessageTracker
 from .utils import jsonapi
@@ -49,7 +50,7 @@ _S = TypeVar("_S", bound="Socket")
 _SLICE = 0.1
 
 
-class Socket(AsyncArrays):
+class Socket(AsyncArrays, AsyncBatches):
     """A socket whose calls return awaitables.
 
     `recv`, `send` and their relatives, `poll` and `request` take what those of `zmq.Socket` take, and return at once with

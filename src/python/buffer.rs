@@ -6,10 +6,10 @@ use std::ffi::c_int;
 use std::sync::OnceLock;
 
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::{PyBufferError, PyTypeError};
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyIterator, PyList, PyMemoryView, PyString, PyTuple, PyType};
 use pyo3::Borrowed;
 
 use super::frame::PyFrame;
@@ -169,14 +169,36 @@ impl Target {
         self.len() == 0
     }
 
+    /// How many records it has room for, counted by its first axis, and the bytes of one of them.
+    ///
+    /// # Errors
+    /// ValueError where there is no such axis, or no byte in a record.
+    pub fn records(&self) -> PyResult<(usize, usize)> {
+        let shape = self.0.shape();
+        let Some((&count, rest)) = shape.split_first() else {
+            return Err(PyValueError::new_err("the buffer has no axis that counts records: its shape is ()"));
+        };
+        let size = rest.iter().product::<usize>() * self.0.item_size();
+        if size == 0 {
+            return Err(PyValueError::new_err(format!("a record has no bytes in a buffer of the shape {shape:?}")));
+        }
+        Ok((count, size))
+    }
+
     /// Writes to its beginning; what does not fit is cut off.
     pub fn write(&self, data: &[u8]) {
-        let count = data.len().min(self.len());
-        // SAFETY: a writable C-contiguous buffer has `len` bytes at its start, which the exporter keeps in place while it is
+        self.write_at(0, data);
+    }
+
+    /// Writes behind so many bytes; what does not fit is cut off.
+    pub fn write_at(&self, start: usize, data: &[u8]) {
+        let start = start.min(self.len());
+        let count = data.len().min(self.len() - start);
+        // SAFETY: a writable C-contiguous buffer has `len` bytes, `start + count` of them at least, which the exporter keeps in place while it is
         // held. Another thread may read or write them meanwhile, as with every user of the buffer protocol; they are bytes,
         // so that such a race garbles the caller's own data and nothing else. `data` is libzmq's memory or, where a frame
         // was sent to oneself without a copy, may be this very memory: hence `copy`, which allows overlap.
-        unsafe { std::ptr::copy(data.as_ptr(), self.0.buf_ptr().cast::<u8>(), count) };
+        unsafe { std::ptr::copy(data.as_ptr(), self.0.buf_ptr().cast::<u8>().add(start), count) };
     }
 }
 
@@ -272,6 +294,32 @@ pub fn call<'py>(function: &Bound<'py, PyAny>, args: &Bound<'py, PyTuple>) -> Py
     let answer = unwindable(function.as_ptr(), args.as_ptr());
     // SAFETY: a new reference, or NULL with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(function.py(), answer) }
+}
+
+/// The next object of an iterator, which may be Python code: left like [`call`].
+pub fn next<'py>(iterator: &Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    type Known = unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
+    type Unwindable = unsafe extern "C-unwind" fn(*mut ffi::PyObject) -> *mut ffi::PyObject;
+
+    #[inline(never)]
+    fn unwindable(iterator: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        let known = std::hint::black_box(ffi::PyIter_Next as Known);
+        // SAFETY: as in `call`.
+        let call = unsafe { std::mem::transmute::<Known, Unwindable>(known) };
+        let stay = Stay;
+        // SAFETY: an iterator that is alive, and the GIL is held.
+        let answer = unsafe { call(iterator) };
+        std::mem::forget(stay);
+        answer
+    }
+
+    let py = iterator.py();
+    let answer = unwindable(iterator.as_ptr());
+    // SAFETY: a new reference, or NULL: at the end without an exception, else with one set.
+    match unsafe { Bound::from_owned_ptr_or_opt(py, answer) } {
+        Some(object) => Ok(Some(object)),
+        None => PyErr::take(py).map_or(Ok(None), Err),
+    }
 }
 
 /// Keeps a thread that is unwound where it is: any further, it would drop Python's objects without the GIL.

@@ -20,7 +20,7 @@ use crate::transfer::{LARGE, SNDMORE};
 /// A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again.
 #[pyclass(frozen, name = "Waiter", module = "brokerless._core")]
 pub struct PyWaiter {
-    listener: Listener,
+    pub(super) listener: Listener,
 }
 
 #[pymethods]
