@@ -9,7 +9,6 @@ use std::env;
 
 /// What upstream's probes find on every Unix that we build for.
 const UNIX: &[&str] = &[
-    "HAVE_FORK",
     "HAVE_CLOCK_GETTIME",
     "HAVE_MKDTEMP",
     "HAVE_IF_NAMETOINDEX",

@@ -143,22 +143,25 @@ impl Engine {
                 let meter = &self.meter;
                 self.order = obey(control, self.order, || meter.read())?;
             }
-            match self.order {
+            let moved = match self.order {
                 Order::Terminated => return Ok(()),
                 Order::Active if wish == Wish::Run => {
                     steer.enter(Phase::Running);
-                    if self.round_of(self.ways(), steer.waker())? > 0 {
-                        if checked.elapsed() > CHECK {
-                            interrupt.check()?;
-                            checked = Instant::now();
-                        }
-                        continue;
-                    }
+                    self.round_of(self.ways(), steer.waker())?
                 }
-                _ => steer.enter(Phase::Paused),
+                _ => {
+                    steer.enter(Phase::Paused);
+                    0
+                }
+            };
+            // A wait lets signal handlers run; a busy engine may not come to one for long.
+            let waited = moved == 0 && self.idle(steer, self.ways(), Deadline::never(), interrupt)?;
+            if waited {
+                checked = Instant::now();
+            } else if checked.elapsed() > CHECK {
+                interrupt.check()?;
+                checked = Instant::now();
             }
-            self.idle(steer, self.ways(), Deadline::never(), interrupt)?;
-            checked = Instant::now();
         }
     }
 
@@ -241,14 +244,15 @@ impl Engine {
         Ok(handed.messages)
     }
 
-    /// Waits until there may be something to move one of these ways, or something else is wished.
+    /// Waits until there may be something to move one of these ways, or something else is wished. False
+    /// if there was no need to wait.
     pub(super) fn idle(
         &mut self,
         steer: &Steer,
         ways: &[Way],
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let active = self.order == Order::Active && steer.wish() != Wish::Pause;
         let ways = if active { ways } else { &[] };
         let waker = steer.waker();
@@ -267,13 +271,13 @@ impl Engine {
             } else if !self.sides[to].may_take() && !self.turns() {
                 wants[to] |= POLLOUT;
             } else if !held {
-                return Ok(());
+                return Ok(false);
             }
         }
         let mut sources = vec![Source::readable(waker.fd())];
         for (side, want) in self.sides.iter_mut().zip(wants) {
             if side.listen(waker, want)? && !held {
-                return Ok(());
+                return Ok(false);
             }
             sources.push(Source::readable(side.socket().fd()));
         }
@@ -283,7 +287,7 @@ impl Engine {
         for (socket, want) in &others {
             // Again after joining the list: what came in between woke nobody.
             if socket.events()? & want != 0 {
-                return Ok(());
+                return Ok(false);
             }
             sources.push(Source::readable(socket.fd()));
         }
@@ -298,7 +302,7 @@ impl Engine {
                 side.stir();
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
