@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import threading
 import struct
+import threading
 
 import pytest
 from conftest import wait_until

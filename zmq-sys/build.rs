@@ -1,9 +1,12 @@
 //! Builds libzmq 4.3.5 from the crate `zeromq-src`, with libsodium, the draft API and the platform's features.
 //!
 //! Upstream's CMake probes the machine and writes what it finds to platform.hpp; `zeromq-src` leaves that file empty.
-//! Without the defines libzmq falls back to socket pairs (two descriptors a socket), knows no interface names,
-//! ignores the TCP keepalive options and aborts in a forked child. So they are named here, per target, and handed
-//! over in CXXFLAGS, where the C++ compiler's driver looks for them.
+//! Without the defines libzmq falls back to socket pairs (two descriptors a socket), knows no interface names and
+//! ignores the TCP keepalive options. So they are named here, per target, and handed over in CXXFLAGS, where the C++
+//! compiler's driver looks for them.
+//!
+//! HAVE_FORK is left out: it asks getpid(), a system call, up to three times for each wake-up of a thread, to notice that
+//! a socket came by fork(). The core knows that without asking, and calls no libzmq there.
 
 use std::env;
 
