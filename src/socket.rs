@@ -273,13 +273,29 @@ impl Socket {
 
     /// Takes it off again, once. In a forked child there is no list to be taken off.
     pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
-        let Ok(mut state) = self.lock() else {
-            return;
-        };
-        let own = |waiter: &Waiter| Arc::ptr_eq(&waiter.waker, waker);
-        if let Some(index) = state.waiters.iter().position(own) {
-            state.waiters.swap_remove(index);
+        if let Ok(mut state) = self.lock() {
+            state.unlisten(waker);
         }
+    }
+
+    /// Works on the socket as one who is on the list of waiters and is not to be woken by his own work: takes the waker
+    /// off, tries once, and puts it on again for what `then` says that there is nothing of. Whether it is on the list.
+    ///
+    /// It is not where others wait: telling them may use up what came after the work, so that one has to look again.
+    pub(crate) fn attend<T>(
+        &self,
+        waker: &Arc<Waker>,
+        mut work: impl FnMut(&mut State) -> Result<T>,
+        then: impl FnOnce(&T) -> Option<Events>,
+    ) -> Result<(T, bool)> {
+        let mut state = self.lock()?;
+        state.unlisten(waker);
+        let done = state.attempt(ANY, true, &mut work)?;
+        match then(&done) {
+            Some(want) if state.waiters.is_empty() => state.listen(waker, want),
+            _ => return Ok((done, false)),
+        }
+        Ok((done, true))
     }
 
     fn run_as_waiter<T>(
@@ -414,6 +430,13 @@ impl State {
         // To one who has just come everything is news.
         self.seen = 0;
         self.waiters.push(Waiter { waker: waker.clone(), want });
+    }
+
+    fn unlisten(&mut self, waker: &Arc<Waker>) {
+        let own = |waiter: &Waiter| Arc::ptr_eq(&waiter.waker, waker);
+        if let Some(index) = self.waiters.iter().position(own) {
+            self.waiters.swap_remove(index);
+        }
     }
 
     /// ZMQ_EVENTS as a user may see it: our PUB is an XPUB, whose subscriptions are nobody's messages.

@@ -125,6 +125,7 @@ pub(crate) fn with_copies<'a>(parts: &'a mut [Part<'_>], copies: &'a mut [Option
         (_, Some(copy)) => Part::Message(copy),
         (Part::Bytes(bytes), None) => Part::Bytes(bytes),
         (Part::Message(message), None) => Part::Message(message),
+        (Part::Given(message), None) => Part::Given(message),
     };
     parts.iter_mut().zip(copies).map(choose).collect()
 }
@@ -141,18 +142,22 @@ impl State {
     }
 
     fn send_part(&mut self, part: &mut Part<'_>, flags: i32) -> Result<()> {
+        let given = matches!(part, Part::Given(_));
         match part {
             Part::Bytes(data) => {
                 self.check_datagram(data.len(), || 0)?;
                 self.raw()?.send_bytes(data, flags)
             }
-            Part::Message(message) => {
+            Part::Message(message) | Part::Given(message) => {
                 self.check_datagram(message.len(), || message.group().len())?;
                 // Received from a peer with longer names, and passed on.
                 if self.kind == zmq_sys::ZMQ_RADIO as i32 && message.group().len() > GROUP_MAX_LENGTH {
                     return Err(Error::invalid(format!("a group has {GROUP_MAX_LENGTH} bytes at most")));
                 }
-                self.raw()?.send_message(&mut message.share()?, flags)
+                match given {
+                    true => self.raw()?.send_message(message, flags),
+                    false => self.raw()?.send_message(&mut message.share()?, flags),
+                }
             }
         }
     }

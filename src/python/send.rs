@@ -66,7 +66,7 @@ impl PySocket {
         if part.len() < LARGE {
             let tried = match &part {
                 Part::Bytes(bytes) => socket.try_send_bytes(bytes, flags_sent),
-                Part::Message(_) => socket.try_send(std::slice::from_mut(&mut part), flags_sent),
+                Part::Message(_) | Part::Given(_) => socket.try_send(std::slice::from_mut(&mut part), flags_sent),
             };
             match tried {
                 Ok(()) => return Ok(tracker),
