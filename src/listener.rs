@@ -25,6 +25,15 @@ pub struct Listener {
     ear: Mutex<Option<Ear>>,
 }
 
+/// Which try this is of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// The call's own, like any thread's: it may use up the edge of the descriptor, and then wakes who waits.
+    First,
+    /// One of the loop's, which was woken and will be again: such tries must not wake it for ever.
+    Woken,
+}
+
 /// What exists once the loop had to wait.
 struct Ear {
     waker: Arc<Waker>,
@@ -91,20 +100,39 @@ impl Listener {
     }
 
     /// Takes a frame if one is there; EAGAIN if not.
-    pub fn try_recv(&self) -> Result<Message> {
-        self.socket.once_as_waiter(POLLIN, State::recv_frame)
+    #[inline]
+    pub fn try_recv(&self, how: Try) -> Result<Message> {
+        self.attempt(how, POLLIN, State::recv_frame)
     }
 
     /// Takes a whole message if one is there; EAGAIN if not.
-    pub fn try_recv_multipart(&self) -> Result<Frames> {
-        self.socket.once_as_waiter(POLLIN, State::recv_frames)
+    pub fn try_recv_multipart(&self, how: Try) -> Result<Frames> {
+        self.attempt(how, POLLIN, State::recv_frames)
+    }
+
+    /// Sends a frame of bytes if it can go now; EAGAIN if not.
+    #[inline]
+    pub fn try_send_bytes(&self, data: &[u8], flags: i32, how: Try) -> Result<()> {
+        self.attempt(how, POLLOUT, |state| state.send_bytes(data, flags))
     }
 
     /// Sends a message if it can go now; EAGAIN if not, and then none of it went.
-    pub fn try_send(&self, parts: &mut [Part<'_>], flags: i32) -> Result<()> {
+    pub fn try_send(&self, parts: &mut [Part<'_>], flags: i32, how: Try) -> Result<()> {
+        self.attempt(how, POLLOUT, |state| state.send_parts(parts, flags))
+    }
+
+    /// [`Listener::try_send`] of what takes long to copy: it is copied before the socket is locked.
+    pub fn try_send_large(&self, parts: &mut [Part<'_>], flags: i32, how: Try) -> Result<()> {
         let mut copies = copies(parts)?;
-        let mut parts = with_copies(parts, &mut copies);
-        self.socket.once_as_waiter(POLLOUT, |state| state.send_parts(&mut parts, flags))
+        self.try_send(&mut with_copies(parts, &mut copies), flags, how)
+    }
+
+    #[inline]
+    fn attempt<T>(&self, how: Try, want: Events, work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
+        match how {
+            Try::First => self.socket.once(want, work),
+            Try::Woken => self.socket.once_as_waiter(want, work),
+        }
     }
 
     fn with_ear<T>(&self, work: impl FnOnce(&mut Ear) -> Result<T>) -> Result<T> {
@@ -157,7 +185,7 @@ mod tests {
     fn it_tells_of_a_message_whoever_used_up_the_edge() {
         let (_context, a, b) = pair();
         let listener = Listener::new(&b);
-        assert!(listener.try_recv().unwrap_err().is_again());
+        assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
         listener.listen(POLLIN).unwrap();
         assert!(!told(&listener, Duration::from_millis(5)));
         a.try_send_bytes(b"x", 0).unwrap();
@@ -165,7 +193,7 @@ mod tests {
         b.events().unwrap();
         assert!(told(&listener, Duration::from_secs(5)));
         listener.drain();
-        assert_eq!(listener.try_recv().unwrap().as_slice(), b"x");
+        assert_eq!(listener.try_recv(Try::Woken).unwrap().as_slice(), b"x");
         listener.drain();
         assert!(!told(&listener, Duration::from_millis(5)));
     }

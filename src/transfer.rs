@@ -118,7 +118,7 @@ pub(crate) fn with_copies<'a>(parts: &'a mut [Part<'_>], copies: &'a mut [Option
 
 impl State {
     #[inline]
-    fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
+    pub(crate) fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
         if self.mid_message {
             return self.send_parts(&mut [Part::Bytes(data)], flags);
         }

@@ -98,12 +98,22 @@ class Lane:
         self._registered = False
 
     def receive(
-        self, owner: Any, flags: int, copy: bool, multipart: bool, timeout: Optional[float], finish: Finish = None
+        self,
+        owner: Any,
+        flags: int,
+        copy: bool,
+        multipart: bool,
+        timeout: Optional[float],
+        finish: Finish = None,
+        tried: bool = False,
     ) -> _Future:
-        """A future of the next frame or message: the next after those that are asked for already."""
+        """A future of the next frame or message: the next after those that are asked for already.
+
+        `tried`: there is none, and none was asked for.
+        """
         if self._receives:
             self._look()
-        if not self._receives:
+        if not (tried or self._receives):
             try:
                 got = self.waiter.recv(copy, multipart)
                 if got is not None:
@@ -115,14 +125,16 @@ class Lane:
             finish = _in_turn(_to_bytes, finish)
         return self._wait(self._receives, owner, lambda: waiter.recv(False, multipart), flags, timeout, finish)
 
-    def send(self, owner: Any, attempt: Callable[[], Any], flags: int, timeout: Optional[float]) -> _Future:
+    def send(
+        self, owner: Any, attempt: Callable[[], Any], flags: int, timeout: Optional[float], tried: bool = False
+    ) -> _Future:
         """A future that is done when `attempt` has sent, which says None for "not now", True, or who tracks the message.
 
-        Its turn is after those that wait already.
+        Its turn is after those that wait already. `tried`: there is no room, and nobody waits.
         """
         if self._sends:
             self._look()
-        if not self._sends:
+        if not (tried or self._sends):
             try:
                 sent = attempt()
                 if sent is not None:

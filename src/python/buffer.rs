@@ -269,6 +269,15 @@ pub fn call<'py>(function: &Bound<'py, PyAny>, args: &Bound<'py, PyTuple>) -> Py
     unsafe { Bound::from_owned_ptr_or_err(function.py(), answer) }
 }
 
+/// Whether this is the only reference to its object.
+///
+/// To be trusted where the caller's own one is that reference: what only it has, nobody else can come by meanwhile.
+#[inline]
+pub fn is_unshared(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the object is alive; only its count is read.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
+}
+
 /// Keeps a thread that is unwound where it is: any further, it would drop Python's objects without the GIL.
 struct Stay;
 
