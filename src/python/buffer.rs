@@ -8,7 +8,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyMemoryView, PyString, PyTuple};
 
 use super::frame::PyFrame;
 use super::loan::is_fixed;
@@ -247,26 +247,46 @@ pub fn to_list<'py>(py: Python<'py>, frames: &[Message]) -> PyResult<Bound<'py, 
 /// takes Python's C functions for ones that never unwind: what is to be done then is left out, or the process aborts. So
 /// here is the one call whose end is seen to, and nothing of ours stands between it and the code: the thread stays where
 /// it is, as Python does itself from 3.14 on.
+#[inline]
 pub fn call<'py>(function: &Bound<'py, PyAny>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-    type Known = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
-    type Unwindable = unsafe extern "C-unwind" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
+    call_with(function, args, None)
+}
+
+/// [`call`] with keyword arguments.
+pub fn call_with<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    type Object = *mut ffi::PyObject;
+    type Known = unsafe extern "C" fn(Object, Object, Object) -> Object;
+    type Unwindable = unsafe extern "C-unwind" fn(Object, Object, Object) -> Object;
 
     // Called straight and without any landing place but Stay's; the black box keeps the compiler from knowing better.
     #[inline(never)]
-    fn unwindable(function: *mut ffi::PyObject, args: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        let known = std::hint::black_box(ffi::PyObject_CallObject as Known);
+    fn unwindable(function: Object, args: Object, kwargs: Object) -> Object {
+        let known = std::hint::black_box(ffi::PyObject_Call as Known);
         // SAFETY: the same function with the same arguments; "C-unwind" is "C" that may be unwound.
         let call = unsafe { std::mem::transmute::<Known, Unwindable>(known) };
         let stay = Stay;
-        // SAFETY: both are alive, and the GIL is held: the caller has them from Bound.
-        let answer = unsafe { call(function, args) };
+        // SAFETY: all are alive (or no keyword arguments: NULL), and the GIL is held: the caller has them from Bound.
+        let answer = unsafe { call(function, args, kwargs) };
         std::mem::forget(stay);
         answer
     }
 
-    let answer = unwindable(function.as_ptr(), args.as_ptr());
+    let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    let answer = unwindable(function.as_ptr(), args.as_ptr(), kwargs);
     // SAFETY: a new reference, or NULL with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(function.py(), answer) }
+}
+
+/// What this thread keeps under a name for the whole of Python, if it does.
+pub fn of_this_thread<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = name.py();
+    // SAFETY: the GIL is held; the answer is borrowed from the thread, or NULL.
+    let kept = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyThreadState_GetDict()) };
+    kept.map_or(Ok(None), |kept| kept.cast::<PyDict>()?.get_item(name))
 }
 
 /// Whether this is the only reference to its object.

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::buffer::{call, is_unshared};
+use super::buffer::{call, call_with, is_unshared, of_this_thread};
 use super::socket::PySocket;
 use super::waiter::{PyWaiter, Sent};
 use crate::listener::Try;
@@ -23,6 +23,10 @@ pub struct PyAsyncSocket {
 /// The loop that a call was last made in, and what every call in it needs.
 struct Here {
     event_loop: Py<PyAny>,
+    /// What tells, quicker than Python's function, that it still runs; see [`mark`].
+    mark: Option<Py<PyAny>>,
+    /// `{"loop": event_loop}`, to make futures with.
+    with_loop: Py<PyDict>,
     waiter: Py<PyWaiter>,
     /// A future that is done, with the result None: for the next send, if nobody has kept it.
     sent: Option<Py<PyAny>>,
@@ -31,6 +35,7 @@ struct Here {
 /// What a call needs that may be done at once.
 struct Turn<'py> {
     waiter: Bound<'py, PyWaiter>,
+    with_loop: Bound<'py, PyDict>,
     /// A future for a send to return.
     sent: Option<Bound<'py, PyAny>>,
 }
@@ -44,15 +49,16 @@ impl PyAsyncSocket {
     }
 
     /// Knows from now on which loop it is used in, and the waiter that this socket has there; one at a time.
-    fn _enter_loop(&self, event_loop: Py<PyAny>, waiter: Py<PyWaiter>) {
-        let mut known = self.here.lock();
-        if known.as_ref().is_some_and(|here| here.event_loop.is(&event_loop) && here.waiter.is(&waiter)) {
-            return;
+    fn _enter_loop(&self, py: Python<'_>, event_loop: Py<PyAny>, waiter: Py<PyWaiter>) -> PyResult<()> {
+        if self.here.lock().as_ref().is_some_and(|here| here.waiter.is(&waiter)) {
+            return Ok(());
         }
-        let here = Here { event_loop, waiter, sent: None };
+        let with_loop = PyDict::new(py);
+        with_loop.set_item(intern!(py, "loop"), &event_loop)?;
+        let here = Here { event_loop, mark: None, with_loop: with_loop.unbind(), waiter, sent: None };
         // Dropped when the lock is free: what Python frees may run its code.
-        let _before = known.replace(here);
-        drop(known);
+        let _before = self.here.lock().replace(here);
+        Ok(())
     }
 
     /// Receives the next frame; see `zmq.Socket.recv`.
@@ -92,10 +98,10 @@ impl PyAsyncSocket {
         let py = slf.py();
         let turn = slf.get().turn(py, POLLIN)?;
         let tried = turn.is_some();
-        if let Some(turn) = turn {
-            let got = turn.waiter.get().receive(py, copy, multipart, Try::First);
+        if let Some(Turn { waiter, with_loop, .. }) = turn {
+            let got = waiter.get().receive(py, copy, multipart, Try::First);
             match finished(py, got, finish) {
-                Ok(Some(got)) => return done(&got),
+                Ok(Some(got)) => return done(&with_loop, &got),
                 Ok(None) => {}
                 Err(error) => return fail(slf, error),
             }
@@ -120,10 +126,10 @@ impl PyAsyncSocket {
         let py = slf.py();
         let turn = slf.get().turn(py, POLLOUT)?;
         let tried = turn.is_some();
-        if let Some(Turn { waiter, sent }) = turn {
+        if let Some(Turn { waiter, with_loop, sent }) = turn {
             let threshold = (!copy).then(|| slf.as_super().get().copy_threshold());
             match waiter.get().send_frame(py, data, flags, threshold, track, routing_id, group, Try::First) {
-                Ok(Sent::Now(tracker)) => return slf.get().sent(py, tracker, sent),
+                Ok(Sent::Now(tracker)) => return slf.get().sent(&with_loop, tracker, sent),
                 Ok(Sent::Full) => {}
                 Err(error) => return fail(slf, error),
             }
@@ -150,10 +156,10 @@ impl PyAsyncSocket {
         let lasts = msg_parts.is_instance_of::<PyList>() || msg_parts.is_instance_of::<PyTuple>();
         let turn = if lasts { slf.get().turn(py, POLLOUT)? } else { None };
         let tried = turn.is_some();
-        if let Some(Turn { waiter, sent }) = turn {
+        if let Some(Turn { waiter, with_loop, sent }) = turn {
             let threshold = (!copy).then(|| slf.as_super().get().copy_threshold());
             match waiter.get().send_frames(py, msg_parts, flags, threshold, track, routing_id, group, Try::First) {
-                Ok(Sent::Now(tracker)) => return slf.get().sent(py, tracker, sent),
+                Ok(Sent::Now(tracker)) => return slf.get().sent(&with_loop, tracker, sent),
                 Ok(Sent::Full) => {}
                 Err(error) => return fail(slf, error),
             }
@@ -166,6 +172,8 @@ impl PyAsyncSocket {
         // Who is using it just now can wait for the next collection.
         if let Some(here) = self.here.try_lock().as_deref().and_then(Option::as_ref) {
             visit.call(&here.event_loop)?;
+            visit.call(&here.mark)?;
+            visit.call(&here.with_loop)?;
             visit.call(&here.waiter)?;
             visit.call(&here.sent)?;
         }
@@ -181,17 +189,23 @@ impl PyAsyncSocket {
     /// What a call needs to be done at once; None if it is the first in its loop, or not its turn: others wait for `event`.
     #[inline]
     fn turn<'py>(&self, py: Python<'py>, event: Events) -> PyResult<Option<Turn<'py>>> {
+        let mark = mark(py)?;
+        if let Some(mark) = &mark {
+            if let Some(here) = self.here.lock().as_ref() {
+                if here.mark.as_ref().is_some_and(|known| known.is(mark)) {
+                    return Ok(here.turn(py, event));
+                }
+            }
+        }
         let running = running_loop(py)?;
-        let here = self.here.lock();
-        let Some(Here { event_loop, waiter, sent }) = here.as_ref() else {
+        let mut here = self.here.lock();
+        let Some(here) = here.as_mut().filter(|here| here.event_loop.is(&running)) else {
             return Ok(None);
         };
-        if !event_loop.is(&running) || waiter.get().listens() & event != 0 {
-            return Ok(None);
-        }
-        let spare = |sent: &&Py<PyAny>| event == POLLOUT && is_unshared(sent.bind(py));
-        let sent = sent.as_ref().filter(spare).map(|sent| sent.bind(py).clone());
-        Ok(Some(Turn { waiter: waiter.bind(py).clone(), sent }))
+        let turn = here.turn(py, event);
+        // The one before is of the same loop, which lives: nothing is freed that could run code.
+        here.mark = mark.map(Bound::unbind);
+        Ok(turn)
     }
 
     /// The future of a send that is done.
@@ -200,27 +214,39 @@ impl PyAsyncSocket {
     #[inline]
     fn sent<'py>(
         &self,
-        py: Python<'py>,
+        with_loop: &Bound<'py, PyDict>,
         tracker: Option<Py<PyAny>>,
         spare: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let py = with_loop.py();
         if let Some(tracker) = tracker {
-            return done(tracker.bind(py));
+            return done(with_loop, tracker.bind(py));
         }
         if let Some(spare) = spare {
             return Ok(spare);
         }
-        let running = running_loop(py)?;
-        let sent = done(&py.None().into_bound(py))?;
-        let kept = sent.clone().unbind();
-        let mut here = self.here.lock();
-        // Python code has run meanwhile, in whatever loop.
-        let _before = match here.as_mut() {
-            Some(here) if here.event_loop.is(&running) => here.sent.replace(kept),
-            _ => None,
-        };
-        drop(here);
+        let sent = done(with_loop, &py.None().into_bound(py))?;
+        let mut kept = Some(sent.clone().unbind());
+        // Others may have been here meanwhile, from another loop.
+        if let Some(here) = self.here.lock().as_mut().filter(|here| here.with_loop.is(with_loop)) {
+            std::mem::swap(&mut here.sent, &mut kept);
+        }
         Ok(sent)
+    }
+}
+
+impl Here {
+    #[inline]
+    fn turn<'py>(&self, py: Python<'py>, event: Events) -> Option<Turn<'py>> {
+        if self.waiter.get().listens() & event != 0 {
+            return None;
+        }
+        let spare = |sent: &&Bound<'py, PyAny>| event == POLLOUT && is_unshared(sent);
+        Some(Turn {
+            waiter: self.waiter.bind(py).clone(),
+            with_loop: self.with_loop.bind(py).clone(),
+            sent: self.sent.as_ref().map(|sent| sent.bind(py)).filter(spare).cloned(),
+        })
     }
 }
 
@@ -254,14 +280,14 @@ fn fail<'py>(slf: &Bound<'py, PyAsyncSocket>, error: PyErr) -> PyResult<Bound<'p
     call(&slf.getattr(intern!(py, "_fail"))?, &PyTuple::new(py, [error.into_value(py)])?)
 }
 
-/// A future of the running loop that is done.
+/// A future that is done.
 #[inline]
-fn done<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn done<'py>(with_loop: &Bound<'py, PyDict>, result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static FUTURE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = result.py();
     let class = FUTURE.get_or_try_init(py, || Ok::<_, PyErr>(py.import("asyncio")?.getattr("Future")?.unbind()))?;
-    // It finds the loop that runs, and asks it (in Python) whether it is to be debugged.
-    let future = call(class.bind(py), &PyTuple::empty(py))?;
+    // It asks the loop (in Python) whether it is to be debugged.
+    let future = call_with(class.bind(py), &PyTuple::empty(py), Some(with_loop))?;
     future.call_method1(intern!(py, "set_result"), (result,))?;
     Ok(future)
 }
@@ -272,4 +298,17 @@ fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let find = || Ok::<_, PyErr>(py.import("asyncio")?.getattr("_get_running_loop")?.unbind());
     RUNNING.get_or_try_init(py, find)?.bind(py).call0()
+}
+
+/// In the Pythons whose [`running_loop`] makes a system call each time, up to 3.11: an object that asyncio puts in its
+/// place whenever a loop begins or ends to run in this thread. While it is the same, so is the loop.
+///
+/// A forked child finds its parent's there, but can use no socket that knows it.
+#[inline]
+fn mark(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    static SLOW: PyOnceLock<bool> = PyOnceLock::new();
+    match SLOW.get_or_init(py, || py.version_info() < (3, 12)) {
+        true => of_this_thread(intern!(py, "__asyncio_running_event_loop__")),
+        false => Ok(None),
+    }
 }
