@@ -6,6 +6,7 @@
 //! has it only once somebody asks.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -23,22 +24,28 @@ use crate::wait::Waker;
 pub struct Listener {
     socket: Socket,
     ear: Mutex<Option<Ear>>,
+    /// The events that it listens for. Changes only while the ear is locked.
+    listens: AtomicI32,
 }
 
-/// Which try this is of a call.
+/// Which try this is of a call, and what becomes of listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try {
-    /// The call's own, like any thread's: it may use up the edge of the descriptor, and then wakes who waits.
+    /// The only one, like any thread's: it may use up the edge of the descriptor, and then wakes who waits.
+    Only,
+    /// The first. From a failure on, the descriptor tells of the event: of what comes later, as nothing came before.
     First,
-    /// One of the loop's, which was woken and will be again: such tries must not wake it for ever.
+    /// One of those that follow when the descriptor has told: they must not wake their own loop for ever. The descriptor
+    /// tells of the event after a failure, and not after a success.
     Woken,
+    /// Such a one, too, of somebody who goes on listening for what listen() said.
+    Listening,
 }
 
 /// What exists once the loop had to wait.
 struct Ear {
     waker: Arc<Waker>,
     epoll: OwnedFd,
-    want: Events,
 }
 
 impl Ear {
@@ -50,14 +57,14 @@ impl Ear {
             let data = epoll::EventData::new_u64(0);
             epoll::add(&epoll, borrow_fd(fd), data, epoll::EventFlags::IN).map_err(failed)?;
         }
-        Ok(Ear { waker, epoll, want: 0 })
+        Ok(Ear { waker, epoll })
     }
 }
 
 impl Listener {
     /// For this socket. It costs nothing until it has to listen.
     pub fn new(socket: &Socket) -> Self {
-        Listener { socket: socket.clone(), ear: Mutex::new(None) }
+        Listener { socket: socket.clone(), ear: Mutex::new(None), listens: AtomicI32::new(0) }
     }
 
     /// Its socket.
@@ -70,18 +77,25 @@ impl Listener {
         self.with_ear(|ear| Ok(ear.epoll.as_fd().as_raw_fd()))
     }
 
+    /// The events that the descriptor tells of.
+    #[inline]
+    pub fn listens(&self) -> Events {
+        self.listens.load(Ordering::Relaxed)
+    }
+
     /// From now on the descriptor tells of these events; 0 is none. What happened before has to be looked at after.
     pub fn listen(&self, want: Events) -> Result<()> {
         self.with_ear(|ear| {
-            if ear.want != 0 {
-                self.socket.unlisten(&ear.waker);
+            match self.socket.lock() {
+                Ok(mut state) => {
+                    state.renew();
+                    self.set(&mut state, ear, want);
+                    Ok(())
+                }
+                // Nobody there has it on a list.
+                Err(_) if want == 0 => Ok(()),
+                Err(error) => Err(error),
             }
-            ear.want = 0;
-            if want != 0 {
-                self.socket.listen(&ear.waker, want)?;
-                ear.want = want;
-            }
-            Ok(())
         })
     }
 
@@ -96,6 +110,7 @@ impl Listener {
     pub fn close(&self) {
         if let Some(ear) = self.ear.lock().take() {
             self.socket.unlisten(&ear.waker);
+            self.listens.store(0, Ordering::Relaxed);
         }
     }
 
@@ -127,11 +142,38 @@ impl Listener {
         self.try_send(&mut with_copies(parts, &mut copies), flags, how)
     }
 
-    #[inline]
-    fn attempt<T>(&self, how: Try, want: Events, work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
-        match how {
-            Try::First => self.socket.once(want, work),
-            Try::Woken => self.socket.once_as_waiter(want, work),
+    fn attempt<T>(&self, how: Try, event: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
+        let ear = self.ear.lock();
+        let (Some(ear), true) = (ear.as_ref(), how != Try::Only) else {
+            drop(ear);
+            return self.socket.once(event, work);
+        };
+        let mut state = self.socket.lock()?;
+        let others = self.listens() & !event;
+        if how != Try::Listening {
+            // What can be done is spared the looks that waiters need.
+            self.set(&mut state, ear, others);
+        }
+        let edge = how == Try::First || !state.has_waiters() || is_readable(self.socket.fd());
+        let done = state.attempt(event, edge, &mut work);
+        if how == Try::Listening {
+            return done;
+        }
+        if done.as_ref().is_err_and(Error::is_again) {
+            if how == Try::First {
+                state.renew();
+            }
+            self.set(&mut state, ear, others | event);
+        } else {
+            state.hush();
+        }
+        done
+    }
+
+    fn set(&self, state: &mut State, ear: &Ear, want: Events) {
+        if want != self.listens() {
+            state.change(&ear.waker, (want != 0).then_some(want));
+            self.listens.store(want, Ordering::Relaxed);
         }
     }
 
@@ -185,7 +227,7 @@ mod tests {
     fn it_tells_of_a_message_whoever_used_up_the_edge() {
         let (_context, a, b) = pair();
         let listener = Listener::new(&b);
-        assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
+        assert!(listener.try_recv(Try::Listening).unwrap_err().is_again());
         listener.listen(POLLIN).unwrap();
         assert!(!told(&listener, Duration::from_millis(5)));
         a.try_send_bytes(b"x", 0).unwrap();
@@ -193,7 +235,7 @@ mod tests {
         b.events().unwrap();
         assert!(told(&listener, Duration::from_secs(5)));
         listener.drain();
-        assert_eq!(listener.try_recv(Try::Woken).unwrap().as_slice(), b"x");
+        assert_eq!(listener.try_recv(Try::Listening).unwrap().as_slice(), b"x");
         listener.drain();
         assert!(!told(&listener, Duration::from_millis(5)));
     }

@@ -102,7 +102,7 @@ class Socket(_AsyncSocket):
                     old.end()
             lane = self._lanes[loop] = Lane(self, loop)
             self._enter()
-        self._enter_loop(loop, lane.waiter)
+        self._enter_loop(loop, lane, lane.waiter)
         return lane
 
     def _enter(self) -> None:
@@ -176,11 +176,6 @@ class Socket(_AsyncSocket):
     ) -> Awaitable[Any]:
         """What `deserialize` makes of the next message's frames; see `zmq.Socket.recv_serialized`."""
         return self._recv(flags, copy, True, timeout, deserialize)
-
-    def _recv_wait(
-        self, flags: int, copy: bool, multipart: bool, timeout: Optional[float], finish: Finish, tried: bool
-    ) -> Awaitable[Any]:
-        return self._lane().receive(self, flags, copy, multipart, timeout, finish, tried)
 
     # Sending
 

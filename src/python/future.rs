@@ -2,6 +2,7 @@
 //! a frame of Python. What has to wait, and whatever fails, goes the package's way: through a lane of the running loop.
 
 use parking_lot::Mutex;
+use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::buffer::{call, call_with, is_unshared, of_this_thread};
+use super::send::DONTWAIT;
 use super::socket::PySocket;
 use super::waiter::{PyWaiter, Sent};
 use crate::listener::Try;
@@ -27,6 +29,7 @@ struct Here {
     mark: Option<Py<PyAny>>,
     /// `{"loop": event_loop}`, to make futures with.
     with_loop: Py<PyDict>,
+    lane: Py<PyAny>,
     waiter: Py<PyWaiter>,
     /// A future that is done, with the result None: for the next send, if nobody has kept it.
     sent: Option<Py<PyAny>>,
@@ -34,6 +37,7 @@ struct Here {
 
 /// What a call needs that may be done at once.
 struct Turn<'py> {
+    lane: Bound<'py, PyAny>,
     waiter: Bound<'py, PyWaiter>,
     with_loop: Bound<'py, PyDict>,
     /// A future for a send to return.
@@ -48,14 +52,20 @@ impl PyAsyncSocket {
         PyClassInitializer::from(PySocket::unopened()).add_subclass(PyAsyncSocket { here: Mutex::new(None) })
     }
 
-    /// Knows from now on which loop it is used in, and the waiter that this socket has there; one at a time.
-    fn _enter_loop(&self, py: Python<'_>, event_loop: Py<PyAny>, waiter: Py<PyWaiter>) -> PyResult<()> {
+    /// Knows from now on which loop it is used in, and the lane (and its waiter) that it has there; one at a time.
+    fn _enter_loop(
+        &self,
+        py: Python<'_>,
+        event_loop: Py<PyAny>,
+        lane: Py<PyAny>,
+        waiter: Py<PyWaiter>,
+    ) -> PyResult<()> {
         if self.here.lock().as_ref().is_some_and(|here| here.waiter.is(&waiter)) {
             return Ok(());
         }
         let with_loop = PyDict::new(py);
         with_loop.set_item(intern!(py, "loop"), &event_loop)?;
-        let here = Here { event_loop, mark: None, with_loop: with_loop.unbind(), waiter, sent: None };
+        let here = Here { event_loop, mark: None, with_loop: with_loop.unbind(), lane, waiter, sent: None };
         // Dropped when the lock is free: what Python frees may run its code.
         let _before = self.here.lock().replace(here);
         Ok(())
@@ -96,18 +106,19 @@ impl PyAsyncSocket {
         finish: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let turn = slf.get().turn(py, POLLIN)?;
-        let tried = turn.is_some();
-        if let Some(Turn { waiter, with_loop, .. }) = turn {
-            let got = waiter.get().receive(py, copy, multipart, Try::First);
-            match finished(py, got, finish) {
-                Ok(Some(got)) => return done(&with_loop, &got),
-                Ok(None) => {}
-                Err(error) => return fail(slf, error),
+        let (lane, tried) = match slf.get().turn(py, POLLIN)? {
+            None => (call(&slf.getattr(intern!(py, "_lane"))?, &PyTuple::empty(py))?, false),
+            Some(Turn { waiter, with_loop, lane, .. }) => {
+                let got = waiter.get().receive(py, copy, multipart, first(flags));
+                match finished(py, got, finish) {
+                    Ok(Some(got)) => return done(&with_loop, &got),
+                    Ok(None) => (lane, true),
+                    Err(error) => return fail(slf, error),
+                }
             }
-        }
-        let wait = slf.getattr(intern!(py, "_recv_wait"))?;
-        call(&wait, &(flags, copy, multipart, timeout, finish, tried).into_pyobject(py)?)
+        };
+        let arguments = (slf, flags, copy, multipart, timeout, finish, tried).into_pyobject(py)?;
+        call(&lane.getattr(intern!(py, "receive"))?, &arguments)
     }
 
     /// Sends one frame; see `zmq.Socket.send`. `data` must not change until this is done.
@@ -126,9 +137,9 @@ impl PyAsyncSocket {
         let py = slf.py();
         let turn = slf.get().turn(py, POLLOUT)?;
         let tried = turn.is_some();
-        if let Some(Turn { waiter, with_loop, sent }) = turn {
+        if let Some(Turn { waiter, with_loop, sent, .. }) = turn {
             let threshold = (!copy).then(|| slf.as_super().get().copy_threshold());
-            match waiter.get().send_frame(py, data, flags, threshold, track, routing_id, group, Try::First) {
+            match waiter.get().send_frame(py, data, flags, threshold, track, routing_id, group, first(flags)) {
                 Ok(Sent::Now(tracker)) => return slf.get().sent(&with_loop, tracker, sent),
                 Ok(Sent::Full) => {}
                 Err(error) => return fail(slf, error),
@@ -156,9 +167,9 @@ impl PyAsyncSocket {
         let lasts = msg_parts.is_instance_of::<PyList>() || msg_parts.is_instance_of::<PyTuple>();
         let turn = if lasts { slf.get().turn(py, POLLOUT)? } else { None };
         let tried = turn.is_some();
-        if let Some(Turn { waiter, with_loop, sent }) = turn {
+        if let Some(Turn { waiter, with_loop, sent, .. }) = turn {
             let threshold = (!copy).then(|| slf.as_super().get().copy_threshold());
-            match waiter.get().send_frames(py, msg_parts, flags, threshold, track, routing_id, group, Try::First) {
+            match waiter.get().send_frames(py, msg_parts, flags, threshold, track, routing_id, group, first(flags)) {
                 Ok(Sent::Now(tracker)) => return slf.get().sent(&with_loop, tracker, sent),
                 Ok(Sent::Full) => {}
                 Err(error) => return fail(slf, error),
@@ -174,6 +185,7 @@ impl PyAsyncSocket {
             visit.call(&here.event_loop)?;
             visit.call(&here.mark)?;
             visit.call(&here.with_loop)?;
+            visit.call(&here.lane)?;
             visit.call(&here.waiter)?;
             visit.call(&here.sent)?;
         }
@@ -243,10 +255,21 @@ impl Here {
         }
         let spare = |sent: &&Bound<'py, PyAny>| event == POLLOUT && is_unshared(sent);
         Some(Turn {
+            lane: self.lane.bind(py).clone(),
             waiter: self.waiter.bind(py).clone(),
             with_loop: self.with_loop.bind(py).clone(),
             sent: self.sent.as_ref().map(|sent| sent.bind(py)).filter(spare).cloned(),
         })
+    }
+}
+
+/// A call that does not wait must not leave anything listening.
+#[inline]
+fn first(flags: i32) -> Try {
+    if flags & DONTWAIT == 0 {
+        Try::First
+    } else {
+        Try::Only
     }
 }
 
@@ -273,10 +296,13 @@ fn tracked<'py>(slf: &Bound<'py, PyAsyncSocket>, copy: bool, track: bool) -> PyR
     }
 }
 
-/// The future of a call that failed.
+/// The future of a call that failed. Not of one that was interrupted.
 #[cold]
 fn fail<'py>(slf: &Bound<'py, PyAsyncSocket>, error: PyErr) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
+    if !error.is_instance_of::<PyException>(py) {
+        return Err(error);
+    }
     call(&slf.getattr(intern!(py, "_fail"))?, &PyTuple::new(py, [error.into_value(py)])?)
 }
 

@@ -1,6 +1,5 @@
 //! `Waiter`: what an event loop needs of a socket, for `brokerless.asyncio`.
 
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -16,15 +15,14 @@ use crate::error::{Error, Result};
 use crate::explain;
 use crate::listener::{Listener, Try};
 use crate::message::Part;
-use crate::socket::Events;
 use crate::transfer::{LARGE, SNDMORE};
 
 /// A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again.
 #[pyclass(frozen, name = "Waiter", module = "brokerless._core")]
 pub struct PyWaiter {
     listener: Listener,
-    /// The events that calls wait for in its loop.
-    listens: AtomicI32,
+    /// The tries that Python makes.
+    how: Try,
 }
 
 /// What became of a send.
@@ -37,9 +35,12 @@ pub enum Sent {
 
 #[pymethods]
 impl PyWaiter {
+    /// `by_tries`: what fails now begins to listen for its event, and what can be done ends that; else only listen() does.
     #[new]
-    fn new(py: Python<'_>, socket: &PySocket) -> PyResult<Self> {
-        Ok(PyWaiter { listener: Listener::new(socket.core().or_raise(py)?), listens: AtomicI32::new(0) })
+    #[pyo3(signature = (socket, by_tries=false))]
+    fn new(py: Python<'_>, socket: &PySocket, by_tries: bool) -> PyResult<Self> {
+        let how = if by_tries { Try::Woken } else { Try::Listening };
+        Ok(PyWaiter { listener: Listener::new(socket.core().or_raise(py)?), how })
     }
 
     /// The descriptor to watch for input: this waiter's own, and the same until close().
@@ -49,8 +50,14 @@ impl PyWaiter {
 
     /// Makes the descriptor tell of these events from now on (POLLIN, POLLOUT; 0 for none). Then look once more.
     fn listen(&self, py: Python<'_>, events: i32) -> PyResult<()> {
-        self.listens.store(events, Ordering::Relaxed);
         self.listener.listen(events).or_raise(py)
+    }
+
+    /// The events that the descriptor tells of.
+    #[getter]
+    #[inline]
+    pub fn listens(&self) -> i32 {
+        self.listener.listens()
     }
 
     /// Forgets the wake-ups so far; call it before looking at the socket.
@@ -71,7 +78,7 @@ impl PyWaiter {
 
     /// Receives if a message is there, else returns None. A frame, or with `multipart` a list of all frames.
     fn recv(&self, py: Python<'_>, copy: bool, multipart: bool) -> PyResult<Option<Py<PyAny>>> {
-        self.receive(py, copy, multipart, Try::Woken)
+        self.receive(py, copy, multipart, self.how)
     }
 
     /// Sends one frame if there is room. None if there is none, else True or the frame's MessageTracker.
@@ -89,7 +96,7 @@ impl PyWaiter {
         routing_id: Option<u32>,
         group: Option<&str>,
     ) -> PyResult<Option<Py<PyAny>>> {
-        let sent = self.send_frame(py, data, flags, threshold, track, routing_id, group, Try::Woken)?;
+        let sent = self.send_frame(py, data, flags, threshold, track, routing_id, group, self.how)?;
         Ok(sent.told(py))
     }
 
@@ -106,7 +113,7 @@ impl PyWaiter {
         routing_id: Option<u32>,
         group: Option<&str>,
     ) -> PyResult<Option<Py<PyAny>>> {
-        let sent = self.send_frames(py, msg_parts, flags, threshold, track, routing_id, group, Try::Woken)?;
+        let sent = self.send_frames(py, msg_parts, flags, threshold, track, routing_id, group, self.how)?;
         Ok(sent.told(py))
     }
 
@@ -145,12 +152,6 @@ impl Sent {
 }
 
 impl PyWaiter {
-    /// The events that calls wait for in its loop.
-    #[inline]
-    pub fn listens(&self) -> Events {
-        self.listens.load(Ordering::Relaxed)
-    }
-
     /// What is there: a frame, or with `multipart` a list of all frames. None if nothing is.
     #[inline]
     pub fn receive(&self, py: Python<'_>, copy: bool, multipart: bool, how: Try) -> PyResult<Option<Py<PyAny>>> {
