@@ -260,4 +260,54 @@ mod tests {
         assert!(b.try_recv().unwrap_err().is_again());
         assert_eq!((b.stats().messages_received, b.stats().bytes_received), (2, 2));
     }
+
+    #[test]
+    fn a_try_that_fails_begins_to_listen_and_one_that_does_not_ends_it() {
+        let (_context, a, b) = pair();
+        let listener = Listener::new(&b);
+        // Without a descriptor there is nobody to tell.
+        assert!(listener.try_recv(Try::First).unwrap_err().is_again());
+        assert_eq!(listener.listens(), 0);
+        listener.fd().unwrap();
+        assert!(listener.try_recv(Try::Only).unwrap_err().is_again());
+        assert_eq!(listener.listens(), 0);
+        for first in [Try::First, Try::Woken] {
+            assert!(listener.try_recv(first).unwrap_err().is_again());
+            assert_eq!(listener.listens(), POLLIN);
+            a.try_send_bytes(b"x", 0).unwrap();
+            b.events().unwrap();
+            assert!(told(&listener, Duration::from_secs(5)));
+            listener.drain();
+            assert_eq!(listener.try_recv(Try::Woken).unwrap().as_slice(), b"x");
+            assert_eq!(listener.listens(), 0);
+        }
+        // The other event goes on being told.
+        listener.listen(POLLIN | POLLOUT).unwrap();
+        a.try_send_bytes(b"x", 0).unwrap();
+        assert_eq!(listener.try_recv(Try::Woken).unwrap().as_slice(), b"x");
+        assert_eq!(listener.listens(), POLLOUT);
+        assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
+        assert_eq!(listener.listens(), POLLIN | POLLOUT);
+    }
+
+    #[test]
+    fn two_that_cannot_go_on_do_not_wake_each_other_for_ever() {
+        let context = Context::new(1).unwrap();
+        // Ready to send whatever its peers say, and with nobody to send to it says EAGAIN only with a peer that is full.
+        let router = context.socket(zmq_sys::ZMQ_ROUTER as i32).unwrap();
+        let listeners = [Listener::new(&router), Listener::new(&router)];
+        for listener in &listeners {
+            listener.listen(POLLIN).unwrap();
+        }
+        for listener in listeners.iter().cycle().take(10) {
+            listener.drain();
+            assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
+        }
+        for listener in &listeners {
+            listener.drain();
+            assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
+        }
+        assert!(!told(&listeners[0], Duration::from_millis(5)));
+        assert!(!told(&listeners[1], Duration::from_millis(5)));
+    }
 }

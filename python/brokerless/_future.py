@@ -12,7 +12,7 @@ from ._lane import Delivery, Lane, current_loop
 __all__ = ["_AsyncPoller", "_AsyncSocket"]
 
 
-class _AsyncSocket(_core.AsyncSocket, socket.Socket[Awaitable[bytes]]):  # type: ignore[misc]
+class _AsyncSocket(_core.AsyncSocket, socket.Socket[Awaitable[bytes]]):
     """What the awaited sockets of every event loop have in common."""
 
     _lanes: Dict[AbstractEventLoop, Lane]

@@ -37,7 +37,7 @@ from . import _core, constants, context, error
 from . import socket as _socket
 from ._aio_poller import Poller
 from ._future import _AsyncSocket
-from ._lane import Finish, Lane, current_loop
+from ._lane import Lane, current_loop
 from .tracker import MessageTracker
 from .utils import jsonapi
 
@@ -193,9 +193,7 @@ class Socket(_AsyncSocket):
         lane = self._lane()
         send = lane.waiter.send
         threshold = None if copy else self.copy_threshold
-        return lane.send(
-            self, lambda: send(data, flags, threshold, track, routing_id, group), flags, timeout, tried
-        )
+        return lane.send(self, lambda: send(data, flags, threshold, track, routing_id, group), flags, timeout, tried)
 
     def _send_multipart_wait(
         self,
@@ -213,9 +211,7 @@ class Socket(_AsyncSocket):
         threshold = None if copy else self.copy_threshold
         # An iterator can be read only once, and a send may be tried several times.
         parts = msg_parts if isinstance(msg_parts, (list, tuple)) else list(msg_parts)
-        return lane.send(
-            self, lambda: send(parts, flags, threshold, track, routing_id, group), flags, timeout, tried
-        )
+        return lane.send(self, lambda: send(parts, flags, threshold, track, routing_id, group), flags, timeout, tried)
 
     def _fail(self, error: BaseException) -> Awaitable[Any]:
         return self._lane().failed(error)

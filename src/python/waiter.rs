@@ -18,6 +18,9 @@ use crate::message::Part;
 use crate::transfer::{LARGE, SNDMORE};
 
 /// A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again.
+///
+/// What it tells of is what listen() says. With `by_tries`, a try that fails also begins that for its event, and one that
+/// does not ends it.
 #[pyclass(frozen, name = "Waiter", module = "brokerless._core")]
 pub struct PyWaiter {
     listener: Listener,
@@ -35,7 +38,6 @@ pub enum Sent {
 
 #[pymethods]
 impl PyWaiter {
-    /// `by_tries`: what fails now begins to listen for its event, and what can be done ends that; else only listen() does.
     #[new]
     #[pyo3(signature = (socket, by_tries=false))]
     fn new(py: Python<'_>, socket: &PySocket, by_tries: bool) -> PyResult<Self> {
@@ -144,9 +146,7 @@ impl Sent {
     fn told(self, py: Python<'_>) -> Option<Py<PyAny>> {
         match self {
             Sent::Full => None,
-            Sent::Now(tracker) => {
-                Some(tracker.unwrap_or_else(|| PyBool::new(py, true).to_owned().into_any().unbind()))
-            }
+            Sent::Now(tracker) => Some(tracker.unwrap_or_else(|| PyBool::new(py, true).to_owned().into_any().unbind())),
         }
     }
 }
