@@ -289,6 +289,18 @@ pub fn of_this_thread<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound
     kept.map_or(Ok(None), |kept| kept.cast::<PyDict>()?.get_item(name))
 }
 
+/// Whether the first thing that an object of a C type has is a reference to this other one.
+#[inline]
+pub fn begins_with(object: &Bound<'_, PyAny>, other: &Py<PyAny>) -> bool {
+    let head = size_of::<ffi::PyObject>();
+    // SAFETY: the object is alive, and its type says that it has room for a pointer there, which is only compared.
+    unsafe {
+        let room = (*ffi::Py_TYPE(object.as_ptr())).tp_basicsize.unsigned_abs();
+        room >= head + size_of::<*mut ffi::PyObject>()
+            && *object.as_ptr().cast::<u8>().add(head).cast::<*mut ffi::PyObject>() == other.as_ptr()
+    }
+}
+
 /// Whether this is the only reference to its object.
 ///
 /// To be trusted where the caller's own one is that reference: what only it has, nobody else can come by meanwhile.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::buffer::{call, call_with, is_unshared, of_this_thread};
+use super::buffer::{begins_with, call, call_with, is_unshared, of_this_thread};
 use super::send::DONTWAIT;
 use super::socket::PySocket;
 use super::waiter::{PyWaiter, Sent};
@@ -25,8 +25,6 @@ pub struct PyAsyncSocket {
 /// The loop that a call was last made in, and what every call in it needs.
 struct Here {
     event_loop: Py<PyAny>,
-    /// What tells, quicker than Python's function, that it still runs; see [`mark`].
-    mark: Option<Py<PyAny>>,
     /// `{"loop": event_loop}`, to make futures with.
     with_loop: Py<PyDict>,
     lane: Py<PyAny>,
@@ -65,7 +63,7 @@ impl PyAsyncSocket {
         }
         let with_loop = PyDict::new(py);
         with_loop.set_item(intern!(py, "loop"), &event_loop)?;
-        let here = Here { event_loop, mark: None, with_loop: with_loop.unbind(), lane, waiter, sent: None };
+        let here = Here { event_loop, with_loop: with_loop.unbind(), lane, waiter, sent: None };
         // Dropped when the lock is free: what Python frees may run its code.
         let _before = self.here.lock().replace(here);
         Ok(())
@@ -183,7 +181,6 @@ impl PyAsyncSocket {
         // Who is using it just now can wait for the next collection.
         if let Some(here) = self.here.try_lock().as_deref().and_then(Option::as_ref) {
             visit.call(&here.event_loop)?;
-            visit.call(&here.mark)?;
             visit.call(&here.with_loop)?;
             visit.call(&here.lane)?;
             visit.call(&here.waiter)?;
@@ -201,23 +198,17 @@ impl PyAsyncSocket {
     /// What a call needs to be done at once; None if it is the first in its loop, or not its turn: others wait for `event`.
     #[inline]
     fn turn<'py>(&self, py: Python<'py>, event: Events) -> PyResult<Option<Turn<'py>>> {
-        let mark = mark(py)?;
-        if let Some(mark) = &mark {
+        if let Some(holder) = holder(py)? {
             if let Some(here) = self.here.lock().as_ref() {
-                if here.mark.as_ref().is_some_and(|known| known.is(mark)) {
+                if begins_with(&holder, &here.event_loop) {
                     return Ok(here.turn(py, event));
                 }
             }
         }
         let running = running_loop(py)?;
-        let mut here = self.here.lock();
-        let Some(here) = here.as_mut().filter(|here| here.event_loop.is(&running)) else {
-            return Ok(None);
-        };
-        let turn = here.turn(py, event);
-        // The one before is of the same loop, which lives: nothing is freed that could run code.
-        here.mark = mark.map(Bound::unbind);
-        Ok(turn)
+        let here = self.here.lock();
+        let here = here.as_ref().filter(|here| here.event_loop.is(&running));
+        Ok(here.and_then(|here| here.turn(py, event)))
     }
 
     /// The future of a send that is done.
@@ -326,12 +317,12 @@ fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     RUNNING.get_or_try_init(py, find)?.bind(py).call0()
 }
 
-/// In the Pythons whose [`running_loop`] makes a system call each time, up to 3.11: an object that asyncio puts in its
-/// place whenever a loop begins or ends to run in this thread. While it is the same, so is the loop.
+/// In the Pythons whose [`running_loop`] makes a system call each time, up to 3.11: asyncio's own object that has the loop
+/// of this thread, before all else. It must not be kept: the garbage collector does not see what it has.
 ///
 /// A forked child finds its parent's there, but can use no socket that knows it.
 #[inline]
-fn mark(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+fn holder(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     static SLOW: PyOnceLock<bool> = PyOnceLock::new();
     match SLOW.get_or_init(py, || py.version_info() < (3, 12)) {
         true => of_this_thread(intern!(py, "__asyncio_running_event_loop__")),
