@@ -149,11 +149,6 @@ impl Socket {
         self.once(POLLOUT, |state| state.send_outbox(outbox))
     }
 
-    /// [`Socket::try_send_many`] of an event loop that listens.
-    pub fn try_send_many_as_waiter(&self, outbox: &mut Outbox<'_>) -> Result<bool> {
-        outbox.with_copies(|outbox| self.once_as_waiter(POLLOUT, |state| state.send_outbox(outbox)))
-    }
-
     /// Sends all that has not gone yet, waiting for room.
     ///
     /// # Errors
@@ -243,7 +238,7 @@ impl Socket {
 
 impl Outbox<'_> {
     /// Works on an outbox whose large frames are copied.
-    fn with_copies<T>(&mut self, work: impl FnOnce(&mut Outbox<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_copies<T>(&mut self, work: impl FnOnce(&mut Outbox<'_>) -> Result<T>) -> Result<T> {
         if !self.has_large() {
             return work(self);
         }
@@ -266,7 +261,7 @@ impl State {
     /// Sends what can go now, and whether that is all; EAGAIN if it is nothing.
     ///
     /// Progress is no EAGAIN: who waits after one relies on a look at the socket that found no room, not on an older one.
-    fn send_outbox(&mut self, outbox: &mut Outbox<'_>) -> Result<bool> {
+    pub(crate) fn send_outbox(&mut self, outbox: &mut Outbox<'_>) -> Result<bool> {
         let before = outbox.sent;
         let mut first = before.checked_sub(1).map_or(0, |last| outbox.ends[last]);
         for &end in &outbox.ends[before..] {

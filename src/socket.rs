@@ -235,14 +235,6 @@ impl Socket {
         state.attempt(want, true, &mut work)
     }
 
-    /// Tries once, as a waiter that was woken and will come back: an event loop, which would wake itself for ever if
-    /// each of its tries counted as one that used up the edge.
-    pub(crate) fn once_as_waiter<T>(&self, want: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
-        let mut state = self.lock()?;
-        let edge = state.waiters.is_empty() || is_readable(self.0.fd);
-        state.attempt(want, edge, &mut work)
-    }
-
     /// Tries until it works, the deadline is over, a signal handler raises, or the socket is closed.
     pub(crate) fn run<T>(
         &self,
@@ -274,7 +266,7 @@ impl Socket {
     /// Takes it off again, once. In a forked child there is no list to be taken off.
     pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
         if let Ok(mut state) = self.lock() {
-            state.unlisten(waker);
+            state.change(waker, None);
         }
     }
 
@@ -289,7 +281,7 @@ impl Socket {
         then: impl FnOnce(&T) -> Option<Events>,
     ) -> Result<(T, bool)> {
         let mut state = self.lock()?;
-        state.unlisten(waker);
+        state.change(waker, None);
         let done = state.attempt(ANY, true, &mut work)?;
         match then(&done) {
             Some(want) if state.waiters.is_empty() => state.listen(waker, want),
@@ -432,11 +424,33 @@ impl State {
         self.waiters.push(Waiter { waker: waker.clone(), want });
     }
 
-    fn unlisten(&mut self, waker: &Arc<Waker>) {
-        let own = |waiter: &Waiter| Arc::ptr_eq(&waiter.waker, waker);
-        if let Some(index) = self.waiters.iter().position(own) {
-            self.waiters.swap_remove(index);
+    /// Changes what a waker on the list of waiters waits for, adds it, or takes it off. What is there is no news to it.
+    pub(crate) fn change(&mut self, waker: &Arc<Waker>, want: Option<Events>) {
+        let known = self.waiters.iter().position(|waiter| Arc::ptr_eq(&waiter.waker, waker));
+        match (known, want) {
+            (Some(index), Some(want)) => self.waiters[index].want = want,
+            (Some(index), None) => drop(self.waiters.swap_remove(index)),
+            (None, Some(want)) => self.waiters.push(Waiter { waker: waker.clone(), want }),
+            (None, None) => {}
         }
+    }
+
+    /// Makes everything news to who waits.
+    pub(crate) fn renew(&mut self) {
+        self.seen = 0;
+    }
+
+    /// Forgets what rang so far, in the types whose descriptor goes on ringing for what was taken.
+    pub(crate) fn hush(&self) {
+        let rings = self.raw.as_ref().is_some_and(RawSocket::has_bell);
+        if rings && self.raw_events().is_err() {
+            // The context ends, and nobody else is told.
+            self.wake_all();
+        }
+    }
+
+    pub(crate) fn has_waiters(&self) -> bool {
+        !self.waiters.is_empty()
     }
 
     /// ZMQ_EVENTS as a user may see it: our PUB is an XPUB, whose subscriptions are nobody's messages.

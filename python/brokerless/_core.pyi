@@ -1,7 +1,8 @@
 """What editors and type checkers know of the Rust core. stubtest compares it with the built module, a test its docstrings."""
 
 import builtins
-from collections.abc import Callable, Iterable, Sequence
+from asyncio import AbstractEventLoop
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Literal, final, overload
 
 import numpy.typing as npt
@@ -45,6 +46,7 @@ __all__ = [
     "strerror",
     "zmq_errno",
     "zmq_version_info",
+    "AsyncSocket",
     "Socket",
     "SocketStats",
     "Waiter",
@@ -604,15 +606,87 @@ class Socket:
     def _next(self) -> bytes | list[bytes] | None: ...
     def _wait_for_subscribers(self, n: int, topic: bytes | None, timeout: float | None) -> int: ...
 
+@disjoint_base
+class AsyncSocket(Socket):
+    """The core's part of an asyncio socket. Use `brokerless.asyncio.Socket`, which its `Context.socket()` makes."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def _enter_loop(self, event_loop: AbstractEventLoop, lane: Any, waiter: Waiter) -> None: ...
+    def _recv(
+        self,
+        flags: int,
+        copy: bool,
+        multipart: bool,
+        timeout: float | None,
+        finish: Callable[[Any], Any] | None = None,
+    ) -> Awaitable[Any]: ...
+    @overload  # type: ignore[override]
+    def recv(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[bytes]:
+        """Receives the next frame; see `zmq.Socket.recv`."""
+    @overload
+    def recv(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: float | None = None
+    ) -> Awaitable[Frame]: ...
+    @overload
+    def recv(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[bytes | Frame]: ...
+    @overload  # type: ignore[override]
+    def recv_multipart(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[list[bytes]]:
+        """Receives all frames of the next message; see `zmq.Socket.recv_multipart`."""
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: float | None = None
+    ) -> Awaitable[list[Frame]]: ...
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[list[bytes] | list[Frame]]: ...
+    def send(  # type: ignore[override]
+        self,
+        data: Buffer,
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Awaitable[MessageTracker | None]:
+        """Sends one frame; see `zmq.Socket.send`. `data` must not change until this is done."""
+    def send_multipart(  # type: ignore[override]
+        self,
+        msg_parts: Iterable[Buffer],
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        *,
+        routing_id: int | None = None,
+        group: str | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[MessageTracker | None]:
+        """Sends all frames as one message, or none; see `zmq.Socket.send_multipart`."""
+
 @final
 class Waiter:
-    """A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again."""
+    """A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again.
 
-    def __new__(cls, socket: Socket) -> Self: ...
+    What it tells of is what listen() says. With `by_tries`, a try that fails also begins that for its event, and one that
+    does not ends it.
+    """
+
+    def __new__(cls, socket: Socket, by_tries: bool = False) -> Self: ...
     def fileno(self) -> int:
         """The descriptor to watch for input: this waiter's own, and the same until close()."""
     def listen(self, events: int) -> None:
         """Makes the descriptor tell of these events from now on (POLLIN, POLLOUT; 0 for none). Then look once more."""
+    @property
+    def listens(self) -> int:
+        """The events that the descriptor tells of."""
     def drain(self) -> None:
         """Forgets the wake-ups so far; call it before looking at the socket."""
     def close(self) -> None:

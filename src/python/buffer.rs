@@ -9,7 +9,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyIterator, PyList, PyMemoryView, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple, PyType};
 use pyo3::Borrowed;
 
 use super::frame::PyFrame;
@@ -274,24 +274,36 @@ pub fn to_list<'py>(py: Python<'py>, frames: &[Message]) -> PyResult<Bound<'py, 
 /// takes Python's C functions for ones that never unwind: what is to be done then is left out, or the process aborts. So
 /// here is the one call whose end is seen to, and nothing of ours stands between it and the code: the thread stays where
 /// it is, as Python does itself from 3.14 on.
+#[inline]
 pub fn call<'py>(function: &Bound<'py, PyAny>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-    type Known = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
-    type Unwindable = unsafe extern "C-unwind" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
+    call_with(function, args, None)
+}
+
+/// [`call`] with keyword arguments.
+pub fn call_with<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    type Object = *mut ffi::PyObject;
+    type Known = unsafe extern "C" fn(Object, Object, Object) -> Object;
+    type Unwindable = unsafe extern "C-unwind" fn(Object, Object, Object) -> Object;
 
     // Called straight and without any landing place but Stay's; the black box keeps the compiler from knowing better.
     #[inline(never)]
-    fn unwindable(function: *mut ffi::PyObject, args: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        let known = std::hint::black_box(ffi::PyObject_CallObject as Known);
+    fn unwindable(function: Object, args: Object, kwargs: Object) -> Object {
+        let known = std::hint::black_box(ffi::PyObject_Call as Known);
         // SAFETY: the same function with the same arguments; "C-unwind" is "C" that may be unwound.
         let call = unsafe { std::mem::transmute::<Known, Unwindable>(known) };
         let stay = Stay;
-        // SAFETY: both are alive, and the GIL is held: the caller has them from Bound.
-        let answer = unsafe { call(function, args) };
+        // SAFETY: all are alive (or no keyword arguments: NULL), and the GIL is held: the caller has them from Bound.
+        let answer = unsafe { call(function, args, kwargs) };
         std::mem::forget(stay);
         answer
     }
 
-    let answer = unwindable(function.as_ptr(), args.as_ptr());
+    let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    let answer = unwindable(function.as_ptr(), args.as_ptr(), kwargs);
     // SAFETY: a new reference, or NULL with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(function.py(), answer) }
 }
@@ -320,6 +332,35 @@ pub fn next<'py>(iterator: &Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py
         Some(object) => Ok(Some(object)),
         None => PyErr::take(py).map_or(Ok(None), Err),
     }
+}
+
+/// What this thread keeps under a name for the whole of Python, if it does.
+pub fn of_this_thread<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = name.py();
+    // SAFETY: the GIL is held; the answer is borrowed from the thread, or NULL.
+    let kept = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyThreadState_GetDict()) };
+    kept.map_or(Ok(None), |kept| kept.cast::<PyDict>()?.get_item(name))
+}
+
+/// Whether the first thing that an object of a C type has is a reference to this other one.
+#[inline]
+pub fn begins_with(object: &Bound<'_, PyAny>, other: &Py<PyAny>) -> bool {
+    let head = size_of::<ffi::PyObject>();
+    // SAFETY: the object is alive, and its type says that it has room for a pointer there, which is only compared.
+    unsafe {
+        let room = (*ffi::Py_TYPE(object.as_ptr())).tp_basicsize.unsigned_abs();
+        room >= head + size_of::<*mut ffi::PyObject>()
+            && *object.as_ptr().cast::<u8>().add(head).cast::<*mut ffi::PyObject>() == other.as_ptr()
+    }
+}
+
+/// Whether this is the only reference to its object.
+///
+/// To be trusted where the caller's own one is that reference: what only it has, nobody else can come by meanwhile.
+#[inline]
+pub fn is_unshared(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the object is alive; only its count is read.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
 }
 
 /// Keeps a thread that is unwound where it is: any further, it would drop Python's objects without the GIL.

@@ -2,9 +2,9 @@
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
 //! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`batch`],
-//! [`array`], [`monitor`] and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and
-//! [`waiter`] for event loops; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its roles, [`auth`]
-//! the handler that says who may connect. Policy and looks are Python's: see the package.
+//! [`array`], [`monitor`] and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and,
+//! for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its
+//! roles, [`auth`] the handler that says who may connect. Policy and looks are Python's: see the package.
 
 pub mod array;
 pub mod auth;
@@ -14,6 +14,7 @@ pub mod context;
 pub mod device;
 pub mod errors;
 pub mod frame;
+pub mod future;
 pub mod interrupt;
 pub mod json;
 pub mod loan;
@@ -48,6 +49,8 @@ mod _core {
     use super::device::{proxy, PyDevice, PyDeviceStats};
     #[pymodule_export]
     use super::frame::PyFrame;
+    #[pymodule_export]
+    use super::future::PyAsyncSocket;
     #[pymodule_export]
     use super::json::{json_dumps, json_loads};
     #[pymodule_export]

@@ -96,8 +96,8 @@ impl PyWaiter {
         }
         let tried = chunk.post(|outbox| {
             let tried = match is_light(outbox.bytes()) {
-                true => socket.try_send_many_as_waiter(outbox),
-                false => py.detach(|| socket.try_send_many_as_waiter(outbox)),
+                true => self.listener.try_send_many(outbox, self.how),
+                false => py.detach(|| self.listener.try_send_many(outbox, self.how)),
             };
             // What is wrong is told when nothing comes before it.
             match tried {
