@@ -86,9 +86,16 @@ impl Held {
         // SAFETY: it reads the flags of a type that its object keeps alive.
         let made_in_python = unsafe { ffi::PyType_HasFeature(data.get_type().as_type_ptr(), ffi::Py_TPFLAGS_HEAPTYPE) };
         if made_in_python == 0 {
-            return Ok(Held { buffer: PyUntypedBuffer::get(data)?, _view: None });
+            match PyUntypedBuffer::get(data) {
+                // A scalar's buffer has no dimensions, and PyO3 wants some.
+                Err(error) if error.is_instance_of::<PyBufferError>(data.py()) => {}
+                got => return Ok(Held { buffer: got?, _view: None }),
+            }
         }
-        let view = call(data.py().get_type::<PyMemoryView>().as_any(), &PyTuple::new(data.py(), [data])?)?;
+        let mut view = call(data.py().get_type::<PyMemoryView>().as_any(), &PyTuple::new(data.py(), [data])?)?;
+        if view.getattr("ndim")?.extract::<usize>()? == 0 {
+            view = view.call_method1("cast", ("B",))?;
+        }
         Ok(Held { buffer: PyUntypedBuffer::get(&view)?, _view: Some(View(view.cast_into()?.unbind())) })
     }
 }
