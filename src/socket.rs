@@ -197,6 +197,11 @@ impl Socket {
         self.look(Vec::new(), |state| state.endpoints.clone())
     }
 
+    /// Whether a peer may be in this process, and get the memory of a message rather than a copy.
+    pub fn shares_memory(&self) -> bool {
+        self.look(false, |state| state.endpoints.iter().any(|at| at.given.starts_with("inproc:")))
+    }
+
     /// RCVTIMEO and SNDTIMEO, in milliseconds; negative is for ever.
     pub fn timeouts(&self) -> (i64, i64) {
         self.look((0, 0), |state| (state.receive_timeout, state.send_timeout))

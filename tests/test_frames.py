@@ -237,6 +237,19 @@ def test_a_frame_in_a_garbage_cycle_is_collected():
 # Sending without a copy, and following it
 
 
+def test_large_bytes_are_never_copied_and_live_until_they_are_sent(make_socket, free_port):
+    push = make_socket(zmq.PUSH)
+    push.connect(f"tcp://127.0.0.1:{free_port}")
+    data = bytes(LARGE)
+    before = sys.getrefcount(data)
+    push.send(data)
+    push.send_multipart([b"first", data])
+    assert sys.getrefcount(data) == before + 2
+    pull = make_socket(zmq.PULL, bind=f"tcp://127.0.0.1:{free_port}")
+    assert pull.recv(timeout=10) == data and pull.recv_multipart(timeout=10) == [b"first", data]
+    wait_until(lambda: sys.getrefcount(data) == before)
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, lambda size: array.array("B", bytes(size))])
 def test_a_large_buffer_goes_without_a_copy(pair, transport, kind):
     push, pull = pair(zmq.PUSH, zmq.PULL, transport)

@@ -316,7 +316,8 @@ class Socket:
 
         `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
         send_string(). It is copied, unless it is a Frame or copy=False; even then, where it has fewer bytes than
-        `copy_threshold`. What is not copied must not be changed until libzmq is done with it.
+        `copy_threshold`. What is not copied must not be changed until libzmq is done with it. (Large `bytes` never are copied:
+        they cannot change.)
 
         Returns None for what was copied, else the frame's MessageTracker: with track=True it tells when libzmq is done, and
         without it is None (or done, for what was too small). track=True with a Frame that is not tracked raises ValueError.

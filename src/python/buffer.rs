@@ -262,11 +262,32 @@ pub fn parts<'a>(payloads: &'a mut [Payload<'_>]) -> Vec<Part<'a>> {
 pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'py, PyBytes>> {
     let data = message.as_slice();
     let len = isize::try_from(data.len())?;
+    if data.len() >= LARGE {
+        return copied_aside(py, data, len);
+    }
     // SAFETY: `len` readable bytes, which Python copies; the answer is a new reference to a bytes object, or NULL with an
     // exception set.
     unsafe {
         let bytes = ffi::PyBytes_FromStringAndSize(data.as_ptr().cast(), len);
         Ok(Bound::from_owned_ptr_or_err(py, bytes)?.cast_into_unchecked())
+    }
+}
+
+/// Copies what takes long without the GIL.
+#[cold]
+fn copied_aside<'py>(py: Python<'py>, data: &[u8], len: isize) -> PyResult<Bound<'py, PyBytes>> {
+    // SAFETY: a new bytes object of `len` bytes, or NULL with an exception set. Nobody else knows it yet, so that it may be
+    // filled, as Python's C API has it; the slice is not used after.
+    unsafe {
+        let bytes = ffi::PyBytes_FromStringAndSize(std::ptr::null(), len);
+        let bytes = Bound::from_owned_ptr_or_err(py, bytes)?.cast_into_unchecked::<PyBytes>();
+        let start = ffi::PyBytes_AsString(bytes.as_ptr()).cast::<u8>();
+        // Its bytes are not written yet: a slice of them would be of what is not initialised.
+        let start = start.expose_provenance();
+        py.detach(|| {
+            std::ptr::copy_nonoverlapping(data.as_ptr(), std::ptr::with_exposed_provenance_mut(start), data.len())
+        });
+        Ok(bytes)
     }
 }
 
