@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -174,6 +174,37 @@ impl Source {
     }
 }
 
+/// How long a thread looks again and again before it sleeps, in nanoseconds.
+static SPIN: AtomicU64 = AtomicU64::new(0);
+
+/// From now on each wait of this process looks for so long before it sleeps. To be woken takes the system longer than a
+/// look; while a thread looks it takes a processor.
+pub fn set_spin(time: Duration) {
+    SPIN.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+/// How long that is.
+pub fn spin() -> Duration {
+    Duration::from_nanos(SPIN.load(Ordering::Relaxed))
+}
+
+/// Looks for that long; whether a source is ready.
+fn look_before_sleep(sources: &mut [Source], nap: Option<Duration>) -> rustix::io::Result<bool> {
+    let time = spin();
+    if time.is_zero() {
+        return Ok(false);
+    }
+    let end = Instant::now() + nap.map_or(time, |nap| nap.min(time));
+    while Instant::now() < end {
+        if poll_once(sources, Some(Duration::ZERO))? > 0 {
+            return Ok(true);
+        }
+        // To whoever has work where there is no free processor.
+        std::thread::yield_now();
+    }
+    Ok(false)
+}
+
 /// Sleeps until a source is ready or a signal was looked for (true: look again), or the deadline is over (false).
 ///
 /// A signal handler may have used up what this wait was to be woken by (it may even have used the same socket), so that
@@ -188,7 +219,12 @@ pub fn wait(sources: &mut [Source], deadline: Deadline, interrupt: &mut dyn Inte
         (Some(left), Some(slice)) => Some(left.min(slice)),
         (left, slice) => left.or(slice),
     };
-    match poll_once(sources, nap) {
+    let ready = match look_before_sleep(sources, nap) {
+        Ok(true) => Ok(1),
+        Ok(false) => poll_once(sources, nap),
+        failed => failed.map(usize::from),
+    };
+    match ready {
         Ok(0) => {
             interrupt.check()?;
             Ok(!deadline.is_over())

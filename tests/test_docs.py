@@ -46,6 +46,7 @@ FLAT = [
     "device",
     "get_includes",
     "get_library_dirs",
+    "get_spin",
     "has",
     "install_as_zmq",
     "proxy",
@@ -53,6 +54,7 @@ FLAT = [
     "pyzmq_version",
     "pyzmq_version_info",
     "select",
+    "set_spin",
     "strerror",
     "zmq_errno",
     "zmq_poll",
@@ -74,7 +76,9 @@ OURS = {
     "Streamer",
     "UnknownAttribute",
     "get_library_dirs",
+    "get_spin",
     "install_as_zmq",
+    "set_spin",
 }
 
 

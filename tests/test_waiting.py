@@ -85,3 +85,29 @@ def test_who_is_connected_is_said(make_socket, endpoint):
     bound.send(b"x")
     with pytest.raises(zmq.Again, match=r"1 connected, but the queue is full"):
         bound.send(b"x", timeout=0.001)
+
+
+@pytest.fixture
+def spin():
+    """set_spin(), which ends with the test."""
+    yield zmq.set_spin
+    zmq.set_spin(0)
+
+
+def test_a_spin_changes_nothing_but_the_time_of_the_sleep(spin, pair, in_thread):
+    spin(0.02)
+    assert zmq.get_spin() == pytest.approx(0.02)
+    one, other = pair(zmq.PAIR, zmq.PAIR)
+    with pytest.raises(zmq.Again):
+        one.recv(timeout=0.05)
+    assert one.poll(30) == 0
+    waiting = in_thread(one.recv, timeout=10)
+    other.send(b"found")
+    assert waiting.result() == b"found"
+
+
+@pytest.mark.parametrize("wrong", [-1e-6, 1.1, float("nan"), float("inf")])
+def test_a_spin_is_a_short_time(spin, wrong):
+    with pytest.raises(ValueError, match="a spin is 0 to 1 second"):
+        spin(wrong)
+    assert zmq.get_spin() == 0

@@ -11,7 +11,9 @@ from ._core import Peer as Peer
 from ._core import SocketStats as SocketStats
 from ._core import curve_keypair as curve_keypair
 from ._core import curve_public as curve_public
+from ._core import get_spin as get_spin
 from ._core import has as has
+from ._core import set_spin as set_spin
 from ._core import strerror as strerror
 from ._core import zmq_errno as zmq_errno
 from ._core import zmq_version_info as zmq_version_info

@@ -38,7 +38,6 @@ from . import socket as _socket
 from ._aio_poller import Poller
 from ._async_arrays import AsyncArrays
 from ._async_batch import AsyncBatches
-from ._future import _AsyncSocket
 from ._lane import Lane, current_loop
 from .tracker import MessageTracker
 from .utils import jsonapi

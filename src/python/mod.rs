@@ -68,7 +68,9 @@ mod _core {
     #[pymodule_export]
     use super::poller::poll;
     #[pymodule_export]
-    use super::process::{curve_keypair, curve_public, flush_at_exit, has, strerror, zmq_errno, zmq_version_info};
+    use super::process::{
+        curve_keypair, curve_public, flush_at_exit, get_spin, has, set_spin, strerror, zmq_errno, zmq_version_info,
+    };
     #[pymodule_export]
     use super::socket::{PySocket, PyStats};
     #[pymodule_export]
