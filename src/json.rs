@@ -49,16 +49,26 @@ impl Formatter for PythonFormatter {
     }
 }
 
-/// The bytes of `json.dumps(value).encode()`, for any value that serde can serialize.
+/// Appends the bytes of `json.dumps(value).encode()`, for any value that serde can serialize.
 ///
 /// NaN and the infinities come out as `null`, as serde_json has it; Python's names for them are not JSON.
 ///
 /// # Errors
 /// Those of the value's own `Serialize`, and map keys that JSON has no text for.
-pub fn to_vec<T: ?Sized + Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(128);
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, PythonFormatter))?;
-    Ok(bytes)
+#[inline]
+pub fn write<T: ?Sized + Serialize>(bytes: &mut Vec<u8>, value: &T) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(bytes, PythonFormatter))
+}
+
+/// Whether a text stands in JSON as it is, between quotes.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    // Without an early exit the compiler can look at many bytes at once.
+    text.bytes().fold(true, |plain, byte| plain & is_printable(byte) & (byte != b'"') & (byte != b'\\'))
+}
+
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }
 
 /// Reads one JSON document, with nothing but white space around it, through a seed that builds the result.
@@ -92,12 +102,10 @@ fn separate<W: ?Sized + Write>(writer: &mut W, first: bool) -> io::Result<()> {
 
 /// Writes text without quotes, backslashes and control characters, all that is not printable ASCII as `\uXXXX`.
 fn write_ascii<W: ?Sized + Write>(writer: &mut W, mut text: &str) -> io::Result<()> {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
-    // Most text is plain to its end, and without an early exit the compiler can look at many bytes at once.
-    if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+    if text.bytes().fold(true, |plain, byte| plain & is_printable(byte)) {
         return writer.write_all(text.as_bytes());
     }
-    while let Some(end) = text.bytes().position(|byte| !is_plain(byte)) {
+    while let Some(end) = text.bytes().position(|byte| !is_printable(byte)) {
         let (plain, rest) = text.split_at(end);
         writer.write_all(plain.as_bytes())?;
         let mut characters = rest.chars();
@@ -160,7 +168,9 @@ mod tests {
     use super::*;
 
     fn written<T: Serialize>(value: T) -> String {
-        String::from_utf8(to_vec(&value).unwrap()).unwrap()
+        let mut bytes = Vec::new();
+        write(&mut bytes, &value).unwrap();
+        String::from_utf8(bytes).unwrap()
     }
 
     fn read(data: &[u8]) -> serde_json::Result<Value> {

@@ -9,10 +9,11 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyList, PyMemoryView, PyString, PyTuple, PyType};
 use pyo3::Borrowed;
 
 use super::frame::PyFrame;
+use super::json;
 use super::loan::is_fixed;
 use super::socket::PySocket;
 use crate::error::Result;
@@ -231,7 +232,11 @@ pub fn parts<'a>(payloads: &'a mut [Payload<'_>]) -> Vec<Part<'a>> {
 /// MemoryError, where PyBytes::new would panic: messages can be large.
 #[inline]
 pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'py, PyBytes>> {
-    let data = message.as_slice();
+    new_bytes(py, message.as_slice())
+}
+
+#[inline]
+fn new_bytes<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let len = isize::try_from(data.len())?;
     // SAFETY: `len` readable bytes, which Python copies; the answer is a new reference to a bytes object, or NULL with an
     // exception set.
@@ -285,13 +290,16 @@ impl Drop for Stay {
     }
 }
 
-/// Gives `send` and `recv` a short way: `send(bytes)` and `recv()` of what can go, or is there, at once.
+/// Gives some methods a short way: `send(bytes)`, `recv()`, `send_json(obj)`, `recv_json()` of what can go, or is there, at
+/// once.
 ///
-/// PyO3's way in costs as much as libzmq's own work: it sorts out eight arguments, most of which are never given. All calls
-/// but these two go on to it, and so does whatever cannot be done at once, or fails.
+/// PyO3's way in costs as much as libzmq's own work: it sorts out eight arguments, most of which are never given. All other
+/// calls go on to it, and so does whatever cannot be done at once, or fails.
 pub fn shorten(class: &Bound<'_, PyType>) -> PyResult<()> {
     put_before(class, "send", &SEND, quick_send)?;
-    put_before(class, "recv", &RECV, quick_recv)
+    put_before(class, "recv", &RECV, quick_recv)?;
+    put_before(class, "send_json", &SEND_JSON, quick_send_json)?;
+    put_before(class, "recv_json", &RECV_JSON, quick_recv_json)
 }
 
 /// A method as C has it: the object, its arguments, how many of them are positional, the names of the others.
@@ -302,11 +310,74 @@ type Fast = unsafe extern "C" fn(
     *mut ffi::PyObject,
 ) -> *mut ffi::PyObject;
 
-static SEND: OnceLock<Fast> = OnceLock::new();
-static RECV: OnceLock<Fast> = OnceLock::new();
+static SEND: OnceLock<Whole> = OnceLock::new();
+static RECV: OnceLock<Whole> = OnceLock::new();
+static SEND_JSON: OnceLock<Whole> = OnceLock::new();
+static RECV_JSON: OnceLock<Whole> = OnceLock::new();
+
+/// A method as PyO3 made it: it takes its arguments as C has them or, where there is a `**kwargs`, in a tuple and a dict.
+enum Whole {
+    Fast(Fast),
+    Collected(ffi::PyCFunctionWithKeywords),
+}
+
+impl Whole {
+    /// Goes on to PyO3's method.
+    ///
+    /// # Safety
+    /// The arguments are those that Python has called a method with, and the GIL is held.
+    unsafe fn call(
+        &self,
+        slf: *mut ffi::PyObject,
+        args: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        match self {
+            // SAFETY: as the caller says.
+            Whole::Fast(function) => unsafe { function(slf, args, count, names) },
+            Whole::Collected(function) => {
+                // SAFETY: as the caller says.
+                let py = unsafe { Python::assume_attached() };
+                // SAFETY: as the caller says.
+                match unsafe { collect(py, args, count.unsigned_abs(), names) } {
+                    // SAFETY: these are such a function's arguments.
+                    Ok((tuple, dict)) => unsafe { function(slf, tuple.as_ptr(), dict.as_ptr()) },
+                    Err(error) => {
+                        error.restore(py);
+                        std::ptr::null_mut()
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A call's arguments in a tuple, and a dict of those with names.
+///
+/// # Safety
+/// There are `count` of them, and behind them one for each of `names`: a tuple, or NULL.
+unsafe fn collect<'py>(
+    py: Python<'py>,
+    args: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+    // SAFETY: arguments are alive during a call, as the caller says.
+    let arg = |index: usize| unsafe { Borrowed::from_ptr(py, *args.add(index)) };
+    let tuple = PyTuple::new(py, (0..count).map(arg))?;
+    let dict = PyDict::new(py);
+    // SAFETY: as the caller says.
+    if let Some(names) = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) } {
+        for (index, name) in names.cast_into::<PyTuple>()?.iter().enumerate() {
+            dict.set_item(name, arg(count + index))?;
+        }
+    }
+    Ok((tuple, dict))
+}
 
 /// Puts a function in the place of a method that PyO3 made, which is kept in `whole`. Name, docstring and signature stay.
-fn put_before(class: &Bound<'_, PyType>, name: &str, whole: &OnceLock<Fast>, quick: Fast) -> PyResult<()> {
+fn put_before(class: &Bound<'_, PyType>, name: &str, whole: &OnceLock<Whole>, quick: Fast) -> PyResult<()> {
     let wrong = || PyTypeError::new_err(format!("{name} is not made as this version of PyO3 makes methods"));
     let method = class.getattr(name)?;
     let expected = (&raw mut ffi::PyMethodDescr_Type).cast();
@@ -315,14 +386,19 @@ fn put_before(class: &Bound<'_, PyType>, name: &str, whole: &OnceLock<Fast>, qui
     }
     // SAFETY: the type has been checked; such an object has its definition for as long as it lives.
     let definition = unsafe { *(*method.as_ptr().cast::<ffi::PyMethodDescrObject>()).d_method };
-    if definition.ml_flags != ffi::METH_FASTCALL | ffi::METH_KEYWORDS {
-        return Err(wrong());
-    }
-    // SAFETY: the flags say which of the union's functions it is.
-    whole.get_or_init(|| unsafe { definition.ml_meth.PyCFunctionFastWithKeywords });
+    const FAST: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
+    const COLLECTED: c_int = ffi::METH_VARARGS | ffi::METH_KEYWORDS;
+    let made = match definition.ml_flags {
+        // SAFETY: the flags say which of the union's functions it is.
+        FAST => Whole::Fast(unsafe { definition.ml_meth.PyCFunctionFastWithKeywords }),
+        // SAFETY: as above.
+        COLLECTED => Whole::Collected(unsafe { definition.ml_meth.PyCFunctionWithKeywords }),
+        _ => return Err(wrong()),
+    };
+    whole.get_or_init(|| made);
     let ml_meth = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: quick };
     // For ever: descriptors refer to it.
-    let definition = Box::leak(Box::new(ffi::PyMethodDef { ml_meth, ..definition }));
+    let definition = Box::leak(Box::new(ffi::PyMethodDef { ml_meth, ml_flags: FAST, ..definition }));
     // SAFETY: a ready type and a definition that stays; a new reference is the answer, or NULL with an exception set.
     let method = unsafe {
         let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
@@ -354,7 +430,7 @@ unsafe extern "C" fn quick_send(
     }
     match SEND.get() {
         // SAFETY: what Python has called this with, handed on.
-        Some(whole) => unsafe { whole(slf, args, count, names) },
+        Some(whole) => unsafe { whole.call(slf, args, count, names) },
         None => std::ptr::null_mut(),
     }
 }
@@ -383,7 +459,77 @@ unsafe extern "C" fn quick_recv(
     }
     match RECV.get() {
         // SAFETY: as in `quick_send`.
-        Some(whole) => unsafe { whole(slf, args, count, names) },
+        Some(whole) => unsafe { whole.call(slf, args, count, names) },
+        None => std::ptr::null_mut(),
+    }
+}
+
+unsafe extern "C" fn quick_send_json(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    if count == 1 && names.is_null() {
+        // SAFETY: as in `quick_send`.
+        let (py, socket, obj) = unsafe {
+            let py = Python::assume_attached();
+            (py, socket_of(py, slf), Borrowed::from_ptr(py, *args))
+        };
+        let mut data = None;
+        let sent = socket.is_some_and(|socket| {
+            unpanicked(|| {
+                data = json::dumps(&obj).ok().flatten();
+                data.as_ref().is_some_and(|data| data.len() < LARGE && socket.try_send_bytes(data, 0).is_ok())
+            })
+        });
+        if sent {
+            // SAFETY: with the GIL, as above.
+            return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
+        }
+        if let (Some(data), Some(whole)) = (data, SEND.get()) {
+            return match new_bytes(py, &data) {
+                // SAFETY: the arguments of `send(data)`.
+                Ok(data) => unsafe { whole.call(slf, &data.as_ptr(), 1, std::ptr::null_mut()) },
+                Err(error) => {
+                    error.restore(py);
+                    std::ptr::null_mut()
+                }
+            };
+        }
+    }
+    match SEND_JSON.get() {
+        // SAFETY: as in `quick_send`.
+        Some(whole) => unsafe { whole.call(slf, args, count, names) },
+        None => std::ptr::null_mut(),
+    }
+}
+
+unsafe extern "C" fn quick_recv_json(
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    if count == 0 && names.is_null() {
+        let mut message = Message::new();
+        // SAFETY: as in `quick_send`.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: as in `quick_send`.
+        let socket = unsafe { socket_of(py, slf) };
+        if socket.is_some_and(|socket| unpanicked(|| socket.try_recv_into(&mut message).is_ok())) {
+            return match json::read(py, message) {
+                Ok(object) => object.into_ptr(),
+                Err(error) => {
+                    error.restore(py);
+                    std::ptr::null_mut()
+                }
+            };
+        }
+    }
+    match RECV_JSON.get() {
+        // SAFETY: as in `quick_send`.
+        Some(whole) => unsafe { whole.call(slf, args, count, names) },
         None => std::ptr::null_mut(),
     }
 }

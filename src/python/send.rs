@@ -4,7 +4,8 @@ use std::ffi::CString;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use super::buffer::{call, parts, Payload};
 use super::errors::to_py;
@@ -112,20 +113,27 @@ impl PySocket {
         Ok(tracker)
     }
 
-    /// Sends an object as JSON if Rust can write it as Python's json does; False if the caller must.
-    #[pyo3(signature = (obj, flags, timeout))]
-    fn _send_json(&self, py: Python<'_>, obj: &Bound<'_, PyAny>, flags: i32, timeout: Option<f64>) -> PyResult<bool> {
-        let Some(data) = json::dumps(obj)? else {
-            return Ok(false);
-        };
-        let socket = self.core().or_raise(py)?;
-        match socket.try_send_bytes(&data, flags & SNDMORE) {
-            Ok(()) => return Ok(true),
-            Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
-            Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
+    /// Sends an object as one frame of JSON in UTF-8; the rest is as in send(), with `timeout` in seconds.
+    ///
+    /// The bytes are those of Python's json.dumps(), whose other keyword arguments are taken too. Raises TypeError or
+    /// ValueError, as json does, for what JSON cannot express; nothing is sent then.
+    #[pyo3(signature = (obj, flags=0, *, timeout=None, **kwargs))]
+    fn send_json<'py>(
+        slf: &Bound<'py, Self>,
+        obj: &Bound<'py, PyAny>,
+        flags: i32,
+        timeout: Option<f64>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<()> {
+        static OTHERWISE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = slf.py();
+        if kwargs.is_none() {
+            if let Some(data) = json::dumps(obj)? {
+                return send_bytes(py, slf.get().core().or_raise(py)?, &data, flags, timeout).map(drop);
+            }
         }
-        send_waiting(py, socket, &mut [Part::Bytes(&data)], flags, timeout)?;
-        Ok(true)
+        let otherwise = OTHERWISE.get_or_try_init(py, || json::named(py, "brokerless._messages", "_send_json"))?;
+        call(otherwise.bind(py), &(slf, obj, flags, timeout, kwargs).into_pyobject(py)?).map(drop)
     }
 
     /// Sends a request until its reply comes; a list of frames.

@@ -53,15 +53,25 @@ impl Keys {
             }
         }
         let key = make()?;
-        *slot = Some((text.into(), key.clone().unbind()));
+        if let Some((_, old)) = slot.replace((text.into(), key.clone().unbind())) {
+            old.drop_ref(py); // Now, whoever has called: PyO3 puts others off that did not come through its own door.
+        }
         Ok(key)
     }
 }
 
-/// FNV-1a, folded: short, and good enough for short keys.
+/// From the length, and the bytes at both ends: short, and good enough for short keys.
 fn slot_of(text: &str) -> usize {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (hash ^ (hash >> 32)) as usize % SLOTS
+    let bytes = text.as_bytes();
+    let ends = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(31),
+        _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+            }
+            _ => bytes.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)),
+        },
+    };
+    let hash = (ends ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> (u64::BITS - SLOTS.ilog2())) as usize
 }
