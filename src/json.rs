@@ -61,12 +61,25 @@ pub fn write<T: ?Sized + Serialize>(bytes: &mut Vec<u8>, value: &T) -> serde_jso
 }
 
 /// Whether a text stands in JSON as it is, between quotes.
+#[inline]
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
-    // Without an early exit the compiler can look at many bytes at once.
-    text.bytes().fold(true, |plain, byte| plain & is_printable(byte) & (byte != b'"') & (byte != b'\\'))
+    const AT_ONCE: usize = 16;
+    // Without an early exit the compiler looks at all of them at once.
+    let are_plain = |bytes: &[u8; AT_ONCE]| bytes.iter().fold(true, |plain, &byte| plain & is_plain_byte(byte));
+    let bytes = text.as_bytes();
+    match bytes.last_chunk::<AT_ONCE>() {
+        None => bytes.iter().all(|&byte| is_plain_byte(byte)),
+        Some(last) => bytes.chunks_exact(AT_ONCE).filter_map(<[u8]>::first_chunk).all(are_plain) && are_plain(last),
+    }
 }
 
+#[inline]
+fn is_plain_byte(byte: u8) -> bool {
+    is_printable(byte) & (byte != b'"') & (byte != b'\\')
+}
+
+#[inline]
 fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
@@ -190,6 +203,19 @@ mod tests {
         assert_eq!(written("\u{7f}\u{80}é€"), r#""\u007f\u0080\u00e9\u20ac""#);
         assert_eq!(written("a😀b\u{10ffff}"), r#""a\ud83d\ude00b\udbff\udfff""#);
         assert_eq!(written(json!({"é": 1})), r#"{"\u00e9": 1}"#);
+    }
+
+    #[test]
+    fn text_is_plain_if_nothing_in_it_is_escaped() {
+        for size in 0..50 {
+            let text = "~".repeat(size);
+            assert!(is_plain(&text));
+            for at in 0..size {
+                for other in ["\"", "\\", "\u{1f}", "\u{7f}", "é"] {
+                    assert!(!is_plain(&[&text[..at], other, &text[at + 1..]].concat()), "{other} at {at} of {size}");
+                }
+            }
+        }
     }
 
     #[test]

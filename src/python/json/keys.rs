@@ -3,35 +3,34 @@
 //! Most messages of a program have the same few keys. A str that exists already needs no new memory and has its hash at
 //! hand: reading small objects takes a fifth less time with it.
 
-use std::mem;
+use std::cell::Cell;
 
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 const SLOTS: usize = 256;
 const LONGEST: usize = 32;
 
-/// Where the keys are between two calls. A call takes them along, so that no lock is held while Python works, and waits
-/// for none: a call that comes meanwhile starts without keys.
-static RESTING: Mutex<Keys> = Mutex::new(Keys(Vec::new()));
+thread_local! {
+    /// Where the keys of a thread are between two calls. A call takes them along: one that comes meanwhile (by a finalizer)
+    /// starts without keys.
+    static RESTING: Cell<Keys> = const { Cell::new(Keys(Vec::new())) };
+}
 
 /// One key a slot: the last one whose hash led there. No slots at all until the first key.
 #[derive(Default)]
 pub(super) struct Keys(Vec<Option<(Box<str>, Py<PyString>)>>);
 
 impl Keys {
+    #[inline]
     pub(super) fn take() -> Self {
-        RESTING.try_lock().map(|mut resting| mem::take(&mut *resting)).unwrap_or_default()
+        RESTING.try_with(Cell::take).unwrap_or_default() // None at the end of a thread.
     }
 
-    pub(super) fn put_back(mut self) {
-        if !self.0.is_empty() {
-            if let Some(mut resting) = RESTING.try_lock() {
-                mem::swap(&mut *resting, &mut self);
-            }
-        }
-        // Keys that another call has put there meanwhile are dropped here, with the lock released.
+    #[inline]
+    pub(super) fn put_back(self) {
+        // At the end of a thread, and where another call has put back its own, these keys are dropped.
+        let _ = RESTING.try_with(|resting| resting.set(self));
     }
 
     pub(super) fn get_or_make<'py, E>(

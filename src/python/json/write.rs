@@ -57,7 +57,7 @@ impl<'py> Writer<'py> {
 
     fn value(&mut self, value: &Bound<'py, PyAny>, parent: Option<&Level<'_, 'py>>) -> Option<()> {
         if let Some(text) = exact::<PyString>(value) {
-            self.text(text)
+            self.text(text, b"\"")
         } else if let Some(number) = exact::<PyInt>(value) {
             self.int(number)
         } else if let Some(dict) = exact::<PyDict>(value) {
@@ -67,7 +67,7 @@ impl<'py> Writer<'py> {
         } else if let Some(list) = exact::<PyList>(value) {
             self.sequence(list.iter(), &Level::enter(value, parent)?)
         } else if let Some(flag) = exact::<PyBool>(value) {
-            self.put(if flag.is_true() { b"true" } else { b"false" })
+            self.flag(flag)
         } else if value.is_none() {
             self.put(b"null")
         } else if let Some(tuple) = exact::<PyTuple>(value) {
@@ -84,12 +84,11 @@ impl<'py> Writer<'py> {
         with_critical_section(level.container, || dict.iter().for_each(|item| items.push(Some(item))));
         self.bytes.push(b'{');
         for index in start..self.items.len() {
+            let (key, value) = self.items[index].take()?;
             if index > start {
                 self.put(b", ")?;
             }
-            let (key, value) = self.items[index].take()?;
             self.key(&key)?;
-            self.put(b": ")?;
             self.value(&value, Some(level))?;
         }
         self.items.truncate(start);
@@ -107,9 +106,10 @@ impl<'py> Writer<'py> {
         self.put(b"]")
     }
 
+    #[inline]
     fn key(&mut self, key: &Bound<'py, PyAny>) -> Option<()> {
         if let Some(text) = exact::<PyString>(key) {
-            return self.text(text);
+            return self.text(text, b"\": ");
         }
         self.bytes.push(b'"');
         if let Some(number) = exact::<PyInt>(key) {
@@ -117,25 +117,36 @@ impl<'py> Writer<'py> {
         } else if let Some(number) = exact::<PyFloat>(key) {
             self.float(number)?;
         } else if let Some(flag) = exact::<PyBool>(key) {
-            self.put(if flag.is_true() { b"true" } else { b"false" })?;
+            self.flag(flag)?;
         } else if key.is_none() {
             self.put(b"null")?;
         } else {
             return None;
         }
-        self.put(b"\"")
+        self.put(b"\": ")
     }
 
+    /// Text, and what ends it: its quote, and what comes next.
     #[inline]
-    fn text(&mut self, text: &Bound<'py, PyString>) -> Option<()> {
+    fn text<const N: usize>(&mut self, text: &Bound<'py, PyString>, end: &[u8; N]) -> Option<()> {
         let text = text.to_str().ok()?;
-        if !is_plain(text) {
-            return write(&mut self.bytes, text).ok();
+        if is_plain(text) {
+            self.bytes.reserve(1 + text.len() + N);
+            self.bytes.push(b'"');
+            self.bytes.extend_from_slice(text.as_bytes());
+        } else {
+            write(&mut self.bytes, text).ok()?;
+            self.bytes.pop();
         }
-        self.bytes.reserve(text.len() + 2);
-        self.bytes.push(b'"');
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.put(b"\"")
+        self.put(end)
+    }
+
+    fn flag(&mut self, flag: &Bound<'py, PyBool>) -> Option<()> {
+        if flag.is_true() {
+            self.put(b"true")
+        } else {
+            self.put(b"false")
+        }
     }
 
     fn int(&mut self, number: &Bound<'py, PyInt>) -> Option<()> {
@@ -152,7 +163,7 @@ impl<'py> Writer<'py> {
     }
 
     #[inline]
-    fn put(&mut self, bytes: &[u8]) -> Option<()> {
+    fn put<const N: usize>(&mut self, bytes: &[u8; N]) -> Option<()> {
         self.bytes.extend_from_slice(bytes);
         Some(())
     }
