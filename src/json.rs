@@ -60,23 +60,62 @@ pub fn write<T: ?Sized + Serialize>(bytes: &mut Vec<u8>, value: &T) -> serde_jso
     value.serialize(&mut serde_json::Serializer::with_formatter(bytes, PythonFormatter))
 }
 
+/// So many bytes are looked at without a branch: the compiler does that at once.
+const AT_ONCE: usize = 16;
+
 /// Whether a text stands in JSON as it is, between quotes.
 #[inline]
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
-    const AT_ONCE: usize = 16;
-    // Without an early exit the compiler looks at all of them at once.
-    let are_plain = |bytes: &[u8; AT_ONCE]| bytes.iter().fold(true, |plain, &byte| plain & is_plain_byte(byte));
     let bytes = text.as_bytes();
     match bytes.last_chunk::<AT_ONCE>() {
-        None => bytes.iter().all(|&byte| is_plain_byte(byte)),
-        Some(last) => bytes.chunks_exact(AT_ONCE).filter_map(<[u8]>::first_chunk).all(are_plain) && are_plain(last),
+        None => bytes.iter().all(|&byte| OUTPUT[usize::from(byte)]),
+        Some(last) => bytes.chunks_exact(AT_ONCE).chain([&last[..]]).all(|chunk| all(chunk, is_output)),
     }
 }
 
+/// How many bytes of a string there are before the first one that is not to be taken as it is: the quote at its end, an
+/// escape, or a control character.
 #[inline]
-fn is_plain_byte(byte: u8) -> bool {
-    is_printable(byte) & (byte != b'"') & (byte != b'\\')
+#[must_use]
+pub fn plain_prefix(bytes: &[u8]) -> usize {
+    let is_plain = |&byte: &u8| INPUT[usize::from(byte)];
+    let near = &bytes[..bytes.len().min(AT_ONCE)];
+    if let Some(end) = near.iter().position(|byte| !is_plain(byte)) {
+        return end;
+    }
+    let chunks = bytes.chunks_exact(AT_ONCE).take_while(|chunk| all(chunk, is_input)).count() * AT_ONCE;
+    let rest = &bytes[chunks..];
+    chunks + rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len())
+}
+
+#[inline]
+fn all(chunk: &[u8], is_plain: impl Fn(u8) -> bool) -> bool {
+    chunk.first_chunk::<AT_ONCE>().is_some_and(|chunk| chunk.iter().fold(true, |plain, &byte| plain & is_plain(byte)))
+}
+
+const fn is_input(byte: u8) -> bool {
+    (byte >= b' ') & (byte != b'"') & (byte != b'\\')
+}
+
+const fn is_output(byte: u8) -> bool {
+    is_input(byte) & (byte <= b'~')
+}
+
+/// The same for each byte: quicker where they are looked at one by one.
+const INPUT: [bool; 256] = table(false);
+const OUTPUT: [bool; 256] = table(true);
+
+const fn table(output: bool) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    loop {
+        table[byte as usize] = if output { is_output(byte) } else { is_input(byte) };
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
 }
 
 #[inline]
@@ -214,6 +253,17 @@ mod tests {
                 for other in ["\"", "\\", "\u{1f}", "\u{7f}", "é"] {
                     assert!(!is_plain(&[&text[..at], other, &text[at + 1..]].concat()), "{other} at {at} of {size}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_is_taken_up_to_its_end() {
+        for size in 0..50 {
+            let text = "é~".repeat(size).into_bytes();
+            assert_eq!(plain_prefix(&text), text.len());
+            for end in [b"\"", b"\\", b"\0", b"\x1f"] {
+                assert_eq!(plain_prefix(&[&text[..], end, b"..................."].concat()), text.len());
             }
         }
     }

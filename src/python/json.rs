@@ -26,9 +26,9 @@ pub fn dumps(obj: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
 /// The object of `json.loads(data.decode("utf8"))`, or None when the standard library has to read it.
 pub fn loads<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
     let mut keys = keys::Keys::take();
-    let value = crate::json::from_slice(data, read::Builder { py, keys: &mut keys });
+    let value = std::str::from_utf8(data).ok().and_then(|text| read::Reader::new(py, text, &mut keys).document());
     keys.put_back();
-    Ok(value.ok())
+    Ok(value)
 }
 
 /// The object in a message, by Python's own `json` if need be.

@@ -33,12 +33,13 @@ impl Keys {
         let _ = RESTING.try_with(|resting| resting.set(self));
     }
 
-    pub(super) fn get_or_make<'py, E>(
+    #[inline]
+    pub(super) fn get_or_make<'py>(
         &mut self,
         py: Python<'py>,
         text: &str,
-        make: impl FnOnce() -> Result<Bound<'py, PyString>, E>,
-    ) -> Result<Bound<'py, PyString>, E> {
+        make: impl FnOnce() -> Option<Bound<'py, PyString>>,
+    ) -> Option<Bound<'py, PyString>> {
         if text.len() > LONGEST {
             return make();
         }
@@ -48,14 +49,14 @@ impl Keys {
         let slot = &mut self.0[slot_of(text)];
         if let Some((known, key)) = slot {
             if **known == *text {
-                return Ok(key.bind(py).clone());
+                return Some(key.bind(py).clone());
             }
         }
         let key = make()?;
         if let Some((_, old)) = slot.replace((text.into(), key.clone().unbind())) {
             old.drop_ref(py); // Now, whoever has called: PyO3 puts others off that did not come through its own door.
         }
-        Ok(key)
+        Some(key)
     }
 }
 

@@ -10,8 +10,8 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use crate::json::{is_plain, write};
 
 /// Containers nested deeper than this are left to the standard library, which guards the stack in its own way. It is
-/// also as deep as serde_json reads.
-const MAX_DEPTH: usize = 127;
+/// also as deep as messages are read.
+pub(super) const MAX_DEPTH: usize = 127;
 
 /// Room for what most programs send.
 const ROOM: usize = 128;
