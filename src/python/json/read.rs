@@ -20,13 +20,11 @@ pub(super) struct Reader<'a, 'py> {
     text: &'a str,
     at: usize,
     keys: &'a mut Keys,
-    /// What has been read of the lists that it is in, innermost last.
-    items: Vec<Bound<'py, PyAny>>,
 }
 
 impl<'a, 'py> Reader<'a, 'py> {
     pub(super) fn new(py: Python<'py>, text: &'a str, keys: &'a mut Keys) -> Self {
-        Reader { py, text, at: 0, keys, items: Vec::new() }
+        Reader { py, text, at: 0, keys }
     }
 
     /// The one object of the text, with nothing but white space around it.
@@ -102,20 +100,20 @@ impl<'a, 'py> Reader<'a, 'py> {
     }
 
     fn list(&mut self, depth: usize) -> Option<Bound<'py, PyAny>> {
-        let start = self.items.len();
+        let list = PyList::empty(self.py);
         self.at += 1;
         if self.next() == b']' {
             self.at += 1;
-            return Some(PyList::empty(self.py).into_any());
+            return Some(list.into_any());
         }
         loop {
             let value = self.value(depth + 1)?;
-            self.items.push(value);
+            list.append(value).ok()?;
             let end = self.next();
             self.at += 1;
             match end {
                 b',' => {}
-                b']' => return Some(PyList::new(self.py, self.items.drain(start..)).ok()?.into_any()),
+                b']' => return Some(list.into_any()),
                 _ => return None,
             }
         }

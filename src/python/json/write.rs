@@ -16,12 +16,12 @@ pub(super) const MAX_DEPTH: usize = 127;
 /// Room for what most programs send.
 const ROOM: usize = 128;
 
+/// The items of smaller dicts need no memory of their own.
+const FEW: usize = 8;
+
 /// The bytes so far.
-pub(super) struct Writer<'py> {
+pub(super) struct Writer {
     pub(super) bytes: Vec<u8>,
-    /// What is still to be written of the dicts that it is in, innermost last. It is taken from them first: they may change
-    /// meanwhile, by another thread or by a finalizer that a collection of garbage runs.
-    items: Vec<Option<Item<'py>>>,
 }
 
 type Item<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
@@ -45,17 +45,17 @@ impl<'a, 'py> Level<'a, 'py> {
 }
 
 /// None is what this file does not know how to write, everywhere.
-impl<'py> Writer<'py> {
+impl Writer {
     pub(super) fn new() -> Self {
-        Writer { bytes: Vec::with_capacity(ROOM), items: Vec::new() }
+        Writer { bytes: Vec::with_capacity(ROOM) }
     }
 
     #[inline]
-    pub(super) fn object(&mut self, value: &Bound<'py, PyAny>) -> Option<()> {
+    pub(super) fn object<'py>(&mut self, value: &Bound<'py, PyAny>) -> Option<()> {
         self.value(value, None)
     }
 
-    fn value(&mut self, value: &Bound<'py, PyAny>, parent: Option<&Level<'_, 'py>>) -> Option<()> {
+    fn value<'py>(&mut self, value: &Bound<'py, PyAny>, parent: Option<&Level<'_, 'py>>) -> Option<()> {
         if let Some(text) = exact::<PyString>(value) {
             self.text(text, b"\"")
         } else if let Some(number) = exact::<PyInt>(value) {
@@ -77,25 +77,38 @@ impl<'py> Writer<'py> {
         }
     }
 
-    fn dict(&mut self, dict: &Bound<'py, PyDict>, level: &Level<'_, 'py>) -> Option<()> {
-        let start = self.items.len();
-        let items = &mut self.items;
-        items.reserve(dict.len());
-        with_critical_section(level.container, || dict.iter().for_each(|item| items.push(Some(item))));
+    fn dict<'py>(&mut self, dict: &Bound<'py, PyDict>, level: &Level<'_, 'py>) -> Option<()> {
+        // All items first: the dict may change meanwhile, by another thread or by a finalizer that a collection of garbage
+        // runs.
+        let mut few = [const { None }; FEW];
+        let many = with_critical_section(level.container, || {
+            if dict.len() > FEW {
+                return Some(dict.iter().collect::<Vec<_>>());
+            }
+            few.iter_mut().zip(dict.iter()).for_each(|(place, item)| *place = Some(item));
+            None
+        });
         self.bytes.push(b'{');
-        for index in start..self.items.len() {
-            let (key, value) = self.items[index].take()?;
-            if index > start {
+        match many {
+            None => self.items(few.into_iter().flatten(), level)?,
+            Some(many) => self.items(many.into_iter(), level)?,
+        }
+        self.put(b"}")
+    }
+
+    #[inline]
+    fn items<'py>(&mut self, items: impl Iterator<Item = Item<'py>>, level: &Level<'_, 'py>) -> Option<()> {
+        for (index, (key, value)) in items.enumerate() {
+            if index > 0 {
                 self.put(b", ")?;
             }
             self.key(&key)?;
             self.value(&value, Some(level))?;
         }
-        self.items.truncate(start);
-        self.put(b"}")
+        Some(())
     }
 
-    fn sequence(&mut self, items: impl Iterator<Item = Bound<'py, PyAny>>, level: &Level<'_, 'py>) -> Option<()> {
+    fn sequence<'py>(&mut self, items: impl Iterator<Item = Bound<'py, PyAny>>, level: &Level<'_, 'py>) -> Option<()> {
         self.bytes.push(b'[');
         for (index, value) in items.enumerate() {
             if index > 0 {
@@ -107,7 +120,7 @@ impl<'py> Writer<'py> {
     }
 
     #[inline]
-    fn key(&mut self, key: &Bound<'py, PyAny>) -> Option<()> {
+    fn key(&mut self, key: &Bound<'_, PyAny>) -> Option<()> {
         if let Some(text) = exact::<PyString>(key) {
             return self.text(text, b"\": ");
         }
@@ -128,7 +141,7 @@ impl<'py> Writer<'py> {
 
     /// Text, and what ends it: its quote, and what comes next.
     #[inline]
-    fn text<const N: usize>(&mut self, text: &Bound<'py, PyString>, end: &[u8; N]) -> Option<()> {
+    fn text<const N: usize>(&mut self, text: &Bound<'_, PyString>, end: &[u8; N]) -> Option<()> {
         let text = text.to_str().ok()?;
         if is_plain(text) {
             self.bytes.reserve(1 + text.len() + N);
@@ -141,7 +154,7 @@ impl<'py> Writer<'py> {
         self.put(end)
     }
 
-    fn flag(&mut self, flag: &Bound<'py, PyBool>) -> Option<()> {
+    fn flag(&mut self, flag: &Bound<'_, PyBool>) -> Option<()> {
         if flag.is_true() {
             self.put(b"true")
         } else {
@@ -149,7 +162,7 @@ impl<'py> Writer<'py> {
         }
     }
 
-    fn int(&mut self, number: &Bound<'py, PyInt>) -> Option<()> {
+    fn int(&mut self, number: &Bound<'_, PyInt>) -> Option<()> {
         if let Ok(number) = number.extract::<i64>() {
             write(&mut self.bytes, &number).ok()
         } else {
@@ -157,7 +170,7 @@ impl<'py> Writer<'py> {
         }
     }
 
-    fn float(&mut self, number: &Bound<'py, PyFloat>) -> Option<()> {
+    fn float(&mut self, number: &Bound<'_, PyFloat>) -> Option<()> {
         let number = number.value();
         number.is_finite().then(|| write(&mut self.bytes, &number).ok())?
     }
