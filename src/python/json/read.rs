@@ -43,10 +43,13 @@ impl<'a, 'py> Reader<'a, 'py> {
     /// The next byte that is not white space.
     #[inline]
     fn next(&mut self) -> u8 {
-        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+        loop {
+            let byte = self.peek();
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return byte;
+            }
             self.at += 1;
         }
-        self.peek()
     }
 
     fn value(&mut self, depth: usize) -> Option<Bound<'py, PyAny>> {
@@ -154,6 +157,8 @@ impl<'a, 'py> Reader<'a, 'py> {
         const EXACT: usize = 15;
         const POWERS: [f64; EXACT + 1] =
             [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+        /// As many digits fit into an `i64`.
+        const SAFE: usize = 18;
         let start = self.at;
         let negative = self.peek() == b'-';
         self.at += usize::from(negative);
@@ -180,16 +185,15 @@ impl<'a, 'py> Reader<'a, 'py> {
                 return None;
             }
         }
-        let exact = whole + decimals <= EXACT;
         if !is_float {
             // Python knows no -0, which JSON may have meant as a float.
-            return if exact && !(negative && zero) {
+            return if whole <= SAFE && !(negative && zero) {
                 Some(PyInt::new(self.py, if negative { -number } else { number }).into_any())
             } else {
                 self.large(start)
             };
         }
-        let value = if exact && !exponent {
+        let value = if whole + decimals <= EXACT && !exponent {
             // Both are exact, and so their quotient is the float that is nearest to the text.
             let size = number as f64 / POWERS[decimals];
             if negative {
