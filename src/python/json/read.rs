@@ -131,25 +131,17 @@ impl<'a, 'py> Reader<'a, 'py> {
                 self.at = end + 1;
                 Some(Cow::Borrowed(&self.text[start..end]))
             }
-            b'\\' => self.escaped(end).map(Cow::Owned),
+            b'\\' => self.escaped().map(Cow::Owned),
             _ => None,
         }
     }
 
-    /// A string whose first escape is there.
-    #[cold]
-    fn escaped(&mut self, mut end: usize) -> Option<String> {
-        let bytes = self.text.as_bytes();
-        loop {
-            match bytes.get(end)? {
-                b'\\' => end += 2,
-                b'"' => break,
-                _ => end += 1 + plain_prefix(&bytes[end + 1..]),
-            }
-        }
-        let quoted = self.text.get(self.at..=end)?;
-        self.at = end + 1;
-        serde_json::from_str(quoted).ok()
+    #[inline(never)]
+    fn escaped(&mut self) -> Option<String> {
+        let mut strings = serde_json::Deserializer::from_str(&self.text[self.at..]).into_iter();
+        let string = strings.next()?.ok()?;
+        self.at += strings.byte_offset();
+        Some(string)
     }
 
     fn number(&mut self) -> Option<Bound<'py, PyAny>> {
