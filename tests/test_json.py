@@ -69,6 +69,20 @@ def test_random_floats_have_the_digits_of_repr():
     assert _core.json_dumps(floats) == reference_dumps(floats)
 
 
+def test_short_decimals_and_their_neighbours_have_the_digits_of_repr():
+    chance = random.Random(5)
+    decimals = [
+        chance.randrange(10 ** chance.randrange(1, 17)) / 10**places for _ in range(5_000) for places in range(5)
+    ]
+    bits = [struct.unpack("<q", struct.pack("<d", number))[0] for number in decimals]
+    near = [struct.unpack("<d", struct.pack("<q", n + step))[0] for n in bits if n for step in (-1, 1)]
+    floats = [sign * number for number in decimals + near for sign in (1, -1)]
+    assert _core.json_dumps(floats) == reference_dumps(floats)
+    assert list(map(repr, _core.json_loads(reference_dumps([n for n in floats if n])))) == [
+        repr(n) for n in floats if n
+    ]
+
+
 FLOATS = """
     0.0 -0.0 1.0 -1.5 0.30000000000000004 1e15 9999999999999998.0 1e16 -1e16 123456789012345680.0 1e22 1e100 0.0001
     0.00012 0.00009999 1e-05 -1.5e-07 5e-324 2.2250738585072014e-308 1.7976931348623157e+308 2.9802322387695312e-08
@@ -103,7 +117,9 @@ def test_text_is_escaped(text):
     assert _core.json_loads(json.dumps(text, ensure_ascii=False).encode()) == text
 
 
-@pytest.mark.parametrize("number", [0, -1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, -(2**63)])
+@pytest.mark.parametrize(
+    "number", [0, -1, 2**31, 10**18 - 1, 10**18, 1 - 10**18, -(10**18), 2**63 - 1, 2**63, 2**64 - 1, -(2**63)]
+)
 def test_integers_of_64_bits_are_fast(number):
     assert _core.json_dumps(number) == str(number).encode()
     assert _core.json_loads(str(number).encode()) == number

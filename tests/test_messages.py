@@ -97,6 +97,69 @@ def test_json(pair, transport):
     assert pull.poll(0) == 0
 
 
+def test_json_by_all_its_ways(pair):
+    push, pull = pair(zmq.PUSH, zmq.PULL, "inproc")
+    for send in (
+        lambda obj: push.send_json(obj),
+        lambda obj: push.send_json(obj=obj),
+        lambda obj: push.send_json(obj, zmq.DONTWAIT),
+        lambda obj: push.send_json(obj, flags=0, timeout=1),
+        lambda obj: push.send_json(obj, separators=(",", ":")),
+    ):
+        for obj in ({"a": [1, 2]}, {"big": 2**70}, ["x" * 100_000]):
+            assert send(obj) is None
+            assert pull.poll(10_000)
+            receive = [pull.recv_json, lambda: pull.recv_json(zmq.DONTWAIT), lambda: pull.recv_json(parse_float=str)]
+            assert receive[len(str(obj)) % 3]() == obj
+    for wrong in (lambda: push.send_json(), lambda: push.send_json(1, 0, None), lambda: pull.recv_json(0, 1)):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(zmq.Again):
+        pull.recv_json(zmq.DONTWAIT)
+    with pytest.raises(zmq.ZMQError):
+        push.send_json(1, routing_id=7)
+
+
+def test_json_goes_by_a_socket_of_ones_own_where_python_does_it(ctx):
+    calls = []
+
+    class Mine(zmq.Socket):
+        def send(self, data, *args, **kwargs):
+            calls.append(data)
+            return super().send(data, *args, **kwargs)
+
+        def recv(self, *args, **kwargs):
+            calls.append("recv")
+            return super().recv(*args, **kwargs)
+
+    with Mine(ctx, zmq.PUSH) as push, Mine(ctx, zmq.PULL) as pull:
+        pull.bind("inproc://mine")
+        push.connect("inproc://mine")
+        push.send_json([1])
+        push.send_json([1], indent=None)
+        assert pull.recv_json() == pull.recv_json(parse_int=int) == [1]
+        push.send_json([2**70])
+        assert pull.recv_json() == [2**70]
+    assert calls == [b"[1]", "recv", b"[%d]" % 2**70]
+
+
+def test_json_that_finds_no_room_waits(pair):
+    push, pull = pair(zmq.PUSH, zmq.PULL, "inproc")
+    number = 0
+    try:
+        while True:
+            push.send_json(number, timeout=0)
+            number += 1
+    except zmq.Again:
+        pass
+    push.sndtimeo = 10
+    with pytest.raises(zmq.Again):
+        push.send_json(-1)
+    for expected in range(number):
+        assert pull.recv_json() == expected
+    assert pull.poll(0) == 0
+
+
 def test_serialized(pair):
     push, pull = pair(zmq.PUSH, zmq.PULL, "inproc")
     push.send_serialized("a b c", lambda text: text.encode().split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
 
 from ._socket_options import SocketOptions
 from .constants import PollEvent
@@ -44,27 +44,6 @@ class Messages(SocketOptions):
         return self.recv(flags, timeout=timeout).decode(encoding)
 
     recv_unicode = recv_string
-
-    def send_json(self, obj: Any, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> None:
-        """Sends an object as one frame of JSON in UTF-8; the rest is as in send(), with `timeout` in seconds.
-
-        The bytes are those of Python's json.dumps(), whose other keyword arguments are taken too. Raises TypeError or
-        ValueError, as json does, for what JSON cannot express; nothing is sent then.
-        """
-        send = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
-        if kwargs or send or not self._send_json(obj, flags, timeout):
-            self.send(jsonapi.dumps(obj, **kwargs), flags, timeout=timeout, **send)
-
-    def recv_json(self, flags: int = 0, *, timeout: Optional[float] = None, **kwargs: Any) -> Any:
-        """Receives one frame of JSON as the object that it stands for; the rest is as in recv(), `timeout` in seconds.
-
-        The object is that of Python's json.loads(), whose other keyword arguments are taken too. Raises ValueError for a
-        frame that is not JSON; the frame is gone then.
-        """
-        if kwargs:
-            return jsonapi.loads(self.recv(flags, timeout=timeout), **kwargs)
-        known, value = self._recv_json(flags, timeout)
-        return value if known else jsonapi.loads(value)
 
     def send_pyobj(
         self,
@@ -141,3 +120,17 @@ class Messages(SocketOptions):
         for. A signal (Ctrl-C) ends the wait. Raises SocketClosed if the socket is closed or gets closed.
         """
         return PollEvent(super().poll(timeout, flags))
+
+
+def _send_json(
+    socket: Messages, obj: Any, flags: int, timeout: Optional[float], kwargs: Optional[Dict[str, Any]]
+) -> None:
+    """Does send_json() where the core does not: by Python's json, and the socket's own send()."""
+    dumps = dict(kwargs or {})
+    send = {key: dumps.pop(key) for key in ("routing_id", "group") if key in dumps}
+    socket.send(jsonapi.dumps(obj, **dumps), flags, timeout=timeout, **send)
+
+
+def _recv_json(socket: Messages, flags: int, timeout: Optional[float], kwargs: Dict[str, Any]) -> Any:
+    """Does recv_json() where the core does not: by the socket's own recv(), and Python's json."""
+    return jsonapi.loads(socket.recv(flags, timeout=timeout), **kwargs)

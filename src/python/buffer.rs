@@ -1,24 +1,24 @@
-//! Python's bytes lent to the core, the core's messages lent to Python, the call of Python code that Rust can be left in,
-//! and the short way in for the calls that count most. The only glue with `unsafe`.
+//! Python's bytes lent to the core, the core's messages lent to Python, the call of Python code that Rust can be left in;
+//! and in [`quick`] the short way in for the calls that count most. The only glue with `unsafe`.
 #![allow(unsafe_code)]
 
+mod quick;
+
 use std::ffi::c_int;
-use std::sync::OnceLock;
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple, PyType};
-use pyo3::Borrowed;
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple};
 
 use super::frame::PyFrame;
 use super::loan::is_fixed;
-use super::socket::PySocket;
 use crate::error::Result;
 use crate::message::{Message, Part};
-use crate::socket::Socket;
 use crate::transfer::LARGE;
+
+pub use quick::shorten;
 
 /// What may be sent: it keeps the Python object alive, and its buffer from being resized.
 pub enum Payload<'py> {
@@ -260,7 +260,11 @@ pub fn parts<'a>(payloads: &'a mut [Payload<'_>]) -> Vec<Part<'a>> {
 /// MemoryError, where PyBytes::new would panic: messages can be large.
 #[inline]
 pub fn to_bytes<'py>(py: Python<'py>, message: &Message) -> PyResult<Bound<'py, PyBytes>> {
-    let data = message.as_slice();
+    new_bytes(py, message.as_slice())
+}
+
+#[inline]
+fn new_bytes<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     let len = isize::try_from(data.len())?;
     if data.len() >= LARGE {
         return copied_aside(py, data, len);
@@ -400,127 +404,4 @@ impl Drop for Stay {
             std::thread::park();
         }
     }
-}
-
-/// Gives `send` and `recv` a short way: `send(bytes)` and `recv()` of what can go, or is there, at once.
-///
-/// PyO3's way in costs as much as libzmq's own work: it sorts out eight arguments, most of which are never given. All calls
-/// but these two go on to it, and so does whatever cannot be done at once, or fails.
-pub fn shorten(class: &Bound<'_, PyType>) -> PyResult<()> {
-    put_before(class, "send", &SEND, quick_send)?;
-    put_before(class, "recv", &RECV, quick_recv)
-}
-
-/// A method as C has it: the object, its arguments, how many of them are positional, the names of the others.
-type Fast = unsafe extern "C" fn(
-    *mut ffi::PyObject,
-    *const *mut ffi::PyObject,
-    ffi::Py_ssize_t,
-    *mut ffi::PyObject,
-) -> *mut ffi::PyObject;
-
-static SEND: OnceLock<Fast> = OnceLock::new();
-static RECV: OnceLock<Fast> = OnceLock::new();
-
-/// Puts a function in the place of a method that PyO3 made, which is kept in `whole`. Name, docstring and signature stay.
-fn put_before(class: &Bound<'_, PyType>, name: &str, whole: &OnceLock<Fast>, quick: Fast) -> PyResult<()> {
-    let wrong = || PyTypeError::new_err(format!("{name} is not made as this version of PyO3 makes methods"));
-    let method = class.getattr(name)?;
-    let expected = (&raw mut ffi::PyMethodDescr_Type).cast();
-    if method.get_type().as_ptr() != expected {
-        return Err(wrong());
-    }
-    // SAFETY: the type has been checked; such an object has its definition for as long as it lives.
-    let definition = unsafe { *(*method.as_ptr().cast::<ffi::PyMethodDescrObject>()).d_method };
-    if definition.ml_flags != ffi::METH_FASTCALL | ffi::METH_KEYWORDS {
-        return Err(wrong());
-    }
-    // SAFETY: the flags say which of the union's functions it is.
-    whole.get_or_init(|| unsafe { definition.ml_meth.PyCFunctionFastWithKeywords });
-    let ml_meth = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: quick };
-    // For ever: descriptors refer to it.
-    let definition = Box::leak(Box::new(ffi::PyMethodDef { ml_meth, ..definition }));
-    // SAFETY: a ready type and a definition that stays; a new reference is the answer, or NULL with an exception set.
-    let method = unsafe {
-        let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
-        Bound::from_owned_ptr_or_err(class.py(), method)?
-    };
-    class.setattr(name, method)
-}
-
-unsafe extern "C" fn quick_send(
-    slf: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    if count == 1 && names.is_null() {
-        // SAFETY: Python calls a method with the GIL, an object of its class, and as many arguments as it says.
-        let sent = unsafe {
-            let py = Python::assume_attached();
-            let data = Borrowed::from_ptr(py, *args);
-            socket_of(py, slf).zip(data.cast::<PyBytes>().ok()).is_some_and(|(socket, data)| {
-                let data = data.as_bytes();
-                data.len() < LARGE && unpanicked(|| socket.try_send_bytes(data, 0).is_ok())
-            })
-        };
-        if sent {
-            // SAFETY: with the GIL, as above.
-            return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
-        }
-    }
-    match SEND.get() {
-        // SAFETY: what Python has called this with, handed on.
-        Some(whole) => unsafe { whole(slf, args, count, names) },
-        None => std::ptr::null_mut(),
-    }
-}
-
-unsafe extern "C" fn quick_recv(
-    slf: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    if count == 0 && names.is_null() {
-        let mut message = Message::new();
-        // SAFETY: as in `quick_send`.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: as in `quick_send`.
-        let socket = unsafe { socket_of(py, slf) };
-        if socket.is_some_and(|socket| unpanicked(|| socket.try_recv_into(&mut message).is_ok())) {
-            return match to_bytes(py, &message) {
-                Ok(bytes) => bytes.into_ptr(),
-                Err(error) => {
-                    error.restore(py);
-                    std::ptr::null_mut()
-                }
-            };
-        }
-    }
-    match RECV.get() {
-        // SAFETY: as in `quick_send`.
-        Some(whole) => unsafe { whole(slf, args, count, names) },
-        None => std::ptr::null_mut(),
-    }
-}
-
-/// The core's socket of one of ours; None of one that was never opened.
-///
-/// # Safety
-/// `object` is a live `PySocket`, and stays so for longer than what is returned.
-#[inline]
-unsafe fn socket_of<'a>(py: Python<'a>, object: *mut ffi::PyObject) -> Option<&'a Socket> {
-    // SAFETY: as the caller says.
-    let object: Borrowed<'a, 'a, PySocket> = unsafe { Borrowed::from_ptr(py, object).cast_unchecked() };
-    // The reference outlives this handle: it is to what the object holds.
-    let socket: *const PySocket = object.get();
-    // SAFETY: a frozen class is never moved or written to; the object lives, as the caller says.
-    unsafe { (*socket).core().ok() }
-}
-
-/// False for what panics, which must not be seen by C; nothing of ours does.
-#[inline]
-fn unpanicked(work: impl FnOnce() -> bool) -> bool {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(false)
 }

@@ -9,19 +9,42 @@ mod read;
 mod write;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyNotImplemented};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyNotImplemented, PyTuple};
+
+use super::buffer::{call, to_bytes};
+use crate::message::Message;
+
+static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The bytes of `json.dumps(obj).encode("utf8")`, or None when the standard library has to make them.
 pub fn dumps(obj: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
-    Ok(crate::json::to_vec(&write::Node::root(obj)).ok())
+    let mut writer = write::Writer::new();
+    Ok(writer.object(obj).map(|()| writer.bytes))
 }
 
 /// The object of `json.loads(data.decode("utf8"))`, or None when the standard library has to read it.
 pub fn loads<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
     let mut keys = keys::Keys::take();
-    let value = crate::json::from_slice(data, read::Builder { py, keys: &mut keys });
+    let value = std::str::from_utf8(data).ok().and_then(|text| read::Reader::new(py, text, &mut keys).document());
     keys.put_back();
-    Ok(value.ok())
+    Ok(value)
+}
+
+/// The object in a message, by Python's own `json` if need be.
+pub fn read<'py>(py: Python<'py>, message: Message) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(object) = loads(py, message.as_slice())? {
+        return Ok(object);
+    }
+    let data = to_bytes(py, &message)?;
+    drop(message);
+    let loads = LOADS.get_or_try_init(py, || named(py, "brokerless.utils.jsonapi", "loads"))?;
+    call(loads.bind(py), &PyTuple::new(py, [data])?)
+}
+
+/// What the package has under this name.
+pub fn named(py: Python<'_>, module: &str, name: &str) -> PyResult<Py<PyAny>> {
+    Ok(py.import(module)?.getattr(name)?.unbind())
 }
 
 /// `json.dumps(obj).encode("utf8")`, or None when the fast path does not know how.

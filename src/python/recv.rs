@@ -2,9 +2,10 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList};
 
-use super::buffer::{to_bytes, to_list, Target};
+use super::buffer::{call, to_bytes, to_list, Target};
 use super::errors::{to_py, OrRaise};
 use super::frame::PyFrame;
 use super::interrupt::blocking;
@@ -108,20 +109,26 @@ impl PySocket {
         Ok(message.len())
     }
 
-    /// Receives JSON: (True, object) if Rust can read it as Python's json does, else (False, bytes).
-    #[pyo3(signature = (flags, timeout))]
-    fn _recv_json<'py>(
-        &self,
-        py: Python<'py>,
+    /// Receives one frame of JSON as the object that it stands for; the rest is as in recv(), `timeout` in seconds.
+    ///
+    /// The object is that of Python's json.loads(), whose other keyword arguments are taken too. Raises ValueError for a
+    /// frame that is not JSON; the frame is gone then.
+    #[pyo3(signature = (flags=0, *, timeout=None, **kwargs))]
+    fn recv_json<'py>(
+        slf: &Bound<'py, Self>,
         flags: i32,
         timeout: Option<f64>,
-    ) -> PyResult<(bool, Bound<'py, PyAny>)> {
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        static OTHERWISE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = slf.py();
+        if kwargs.is_some() {
+            let otherwise = OTHERWISE.get_or_try_init(py, || json::named(py, "brokerless._messages", "_recv_json"))?;
+            return call(otherwise.bind(py), &(slf, flags, timeout, kwargs).into_pyobject(py)?);
+        }
         let mut message = Message::new();
-        recv_frame(py, self.core().or_raise(py)?, &mut message, flags, timeout)?;
-        Ok(match json::loads(py, message.as_slice())? {
-            Some(object) => (true, object),
-            None => (false, to_bytes(py, &message)?.into_any()),
-        })
+        recv_frame(py, slf.get().core().or_raise(py)?, &mut message, flags, timeout)?;
+        json::read(py, message)
     }
 
     /// The next message: bytes, or a list of bytes if it has several frames. None when the socket or context is gone.

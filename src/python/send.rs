@@ -4,7 +4,8 @@ use std::ffi::CString;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use super::buffer::{call, parts, Payload};
 use super::errors::to_py;
@@ -113,20 +114,27 @@ impl PySocket {
         Ok(tracker)
     }
 
-    /// Sends an object as JSON if Rust can write it as Python's json does; False if the caller must.
-    #[pyo3(signature = (obj, flags, timeout))]
-    fn _send_json(&self, py: Python<'_>, obj: &Bound<'_, PyAny>, flags: i32, timeout: Option<f64>) -> PyResult<bool> {
-        let Some(data) = json::dumps(obj)? else {
-            return Ok(false);
-        };
-        let socket = self.core().or_raise(py)?;
-        match socket.try_send_bytes(&data, flags & SNDMORE) {
-            Ok(()) => return Ok(true),
-            Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
-            Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
+    /// Sends an object as one frame of JSON in UTF-8; the rest is as in send(), with `timeout` in seconds.
+    ///
+    /// The bytes are those of Python's json.dumps(), whose other keyword arguments are taken too. Raises TypeError or
+    /// ValueError, as json does, for what JSON cannot express; nothing is sent then.
+    #[pyo3(signature = (obj, flags=0, *, timeout=None, **kwargs))]
+    fn send_json<'py>(
+        slf: &Bound<'py, Self>,
+        obj: &Bound<'py, PyAny>,
+        flags: i32,
+        timeout: Option<f64>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<()> {
+        static OTHERWISE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = slf.py();
+        if kwargs.is_none() {
+            if let Some(data) = json::dumps(obj)? {
+                return send_copy(py, slf.get().core().or_raise(py)?, &data, flags, timeout);
+            }
         }
-        send_waiting(py, socket, &mut [Part::Bytes(&data)], flags, timeout)?;
-        Ok(true)
+        let otherwise = OTHERWISE.get_or_try_init(py, || json::named(py, "brokerless._messages", "_send_json"))?;
+        call(otherwise.bind(py), &(slf, obj, flags, timeout, kwargs).into_pyobject(py)?).map(drop)
     }
 
     /// Sends a request until its reply comes; a list of frames.
@@ -296,15 +304,19 @@ fn send_bytes(
     if data.len() >= LARGE && !socket.shares_memory() {
         return send_message(py, socket, &mut lent(bytes)?, flags, timeout);
     }
+    send_copy(py, socket, data, flags, timeout).map(|()| None)
+}
+
+#[inline]
+fn send_copy(py: Python<'_>, socket: &Socket, data: &[u8], flags: i32, timeout: Option<f64>) -> PyResult<()> {
     if data.len() < LARGE {
         match socket.try_send_bytes(data, flags & SNDMORE) {
-            Ok(()) => return Ok(None),
+            Ok(()) => return Ok(()),
             Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
             Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
         }
     }
-    send_waiting(py, socket, &mut [Part::Bytes(data)], flags, timeout)?;
-    Ok(None)
+    send_waiting(py, socket, &mut [Part::Bytes(data)], flags, timeout)
 }
 
 /// Bytes in a message without a copy: they never change, so that nobody can tell. (A receiver in the same context could: it

@@ -3,43 +3,43 @@
 //! Most messages of a program have the same few keys. A str that exists already needs no new memory and has its hash at
 //! hand: reading small objects takes a fifth less time with it.
 
-use std::mem;
+use std::cell::Cell;
 
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 const SLOTS: usize = 256;
 const LONGEST: usize = 32;
 
-/// Where the keys are between two calls. A call takes them along, so that no lock is held while Python works, and waits
-/// for none: a call that comes meanwhile starts without keys.
-static RESTING: Mutex<Keys> = Mutex::new(Keys(Vec::new()));
+thread_local! {
+    /// Where the keys of a thread are between two calls. A call takes them along: one that comes meanwhile (by a finalizer)
+    /// starts without keys.
+    static RESTING: Cell<Keys> = const { Cell::new(Keys(Vec::new())) };
+}
 
 /// One key a slot: the last one whose hash led there. No slots at all until the first key.
 #[derive(Default)]
 pub(super) struct Keys(Vec<Option<(Box<str>, Py<PyString>)>>);
 
 impl Keys {
+    #[inline]
     pub(super) fn take() -> Self {
-        RESTING.try_lock().map(|mut resting| mem::take(&mut *resting)).unwrap_or_default()
+        RESTING.try_with(Cell::take).unwrap_or_default() // None at the end of a thread.
     }
 
-    pub(super) fn put_back(mut self) {
-        if !self.0.is_empty() {
-            if let Some(mut resting) = RESTING.try_lock() {
-                mem::swap(&mut *resting, &mut self);
-            }
-        }
-        // Keys that another call has put there meanwhile are dropped here, with the lock released.
+    #[inline]
+    pub(super) fn put_back(self) {
+        // At the end of a thread, and where another call has put back its own, these keys are dropped.
+        let _ = RESTING.try_with(|resting| resting.set(self));
     }
 
-    pub(super) fn get_or_make<'py, E>(
+    #[inline]
+    pub(super) fn get_or_make<'py>(
         &mut self,
         py: Python<'py>,
         text: &str,
-        make: impl FnOnce() -> Result<Bound<'py, PyString>, E>,
-    ) -> Result<Bound<'py, PyString>, E> {
+        make: impl FnOnce() -> Option<Bound<'py, PyString>>,
+    ) -> Option<Bound<'py, PyString>> {
         if text.len() > LONGEST {
             return make();
         }
@@ -49,19 +49,29 @@ impl Keys {
         let slot = &mut self.0[slot_of(text)];
         if let Some((known, key)) = slot {
             if **known == *text {
-                return Ok(key.bind(py).clone());
+                return Some(key.bind(py).clone());
             }
         }
         let key = make()?;
-        *slot = Some((text.into(), key.clone().unbind()));
-        Ok(key)
+        if let Some((_, old)) = slot.replace((text.into(), key.clone().unbind())) {
+            old.drop_ref(py); // Now, whoever has called: PyO3 puts others off that did not come through its own door.
+        }
+        Some(key)
     }
 }
 
-/// FNV-1a, folded: short, and good enough for short keys.
+/// From the length, and the bytes at both ends: short, and good enough for short keys.
 fn slot_of(text: &str) -> usize {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (hash ^ (hash >> 32)) as usize % SLOTS
+    let bytes = text.as_bytes();
+    let ends = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(31),
+        _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+            }
+            _ => bytes.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)),
+        },
+    };
+    let hash = (ends ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> (u64::BITS - SLOTS.ilog2())) as usize
 }

@@ -1,139 +1,189 @@
-//! How Python objects of the exact types that JSON knows go into serde_json's serializer.
+//! How Python objects of the exact types that JSON knows become its bytes.
 
 use std::iter::successors;
 
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
+use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use crate::json::{is_plain, write};
 
 /// Containers nested deeper than this are left to the standard library, which guards the stack in its own way. It is
-/// also as deep as serde_json reads.
-const MAX_DEPTH: usize = 127;
+/// also as deep as messages are read.
+pub(super) const MAX_DEPTH: usize = 127;
 
-/// A Python object on its way into a serializer.
-pub(super) struct Node<'a, 'py> {
-    value: &'a Bound<'py, PyAny>,
-    /// The container it is in, for circles to be seen.
-    parent: Option<&'a Node<'a, 'py>>,
+/// Room for what most programs send.
+const ROOM: usize = 128;
+
+/// The items of smaller dicts need no memory of their own.
+const FEW: usize = 8;
+
+/// The bytes so far.
+pub(super) struct Writer {
+    pub(super) bytes: Vec<u8>,
+}
+
+type Item<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// A container that is being written, and the one it is in, for circles to be seen.
+#[derive(Clone, Copy)]
+struct Level<'a, 'py> {
+    container: &'a Bound<'py, PyAny>,
+    parent: Option<&'a Level<'a, 'py>>,
     depth: usize,
 }
 
-impl<'a, 'py> Node<'a, 'py> {
-    pub(super) fn root(value: &'a Bound<'py, PyAny>) -> Self {
-        Node { value, parent: None, depth: 0 }
-    }
-
-    fn child<'b>(&'b self, value: &'b Bound<'py, PyAny>) -> Node<'b, 'py> {
-        Node { value, parent: Some(self), depth: self.depth + 1 }
-    }
-
-    /// Refuses a container that is too deep, or that is in itself: writing it would have no end.
-    fn enter<E: Error>(&self) -> Result<(), E> {
-        let mut ancestors = successors(self.parent, |node| node.parent);
-        if self.depth == MAX_DEPTH || ancestors.any(|node| node.value.is(self.value)) {
-            return Err(give_up());
-        }
-        Ok(())
-    }
-
-    fn dict<S: Serializer>(&self, dict: &Bound<'py, PyDict>, serializer: S) -> Result<S::Ok, S::Error> {
-        self.enter()?;
-        // The items go from a list of our own: the dict may change meanwhile, by another thread or by a finalizer that
-        // a collection of garbage runs.
-        let mut items = Vec::with_capacity(dict.len());
-        with_critical_section(self.value, || dict.iter().for_each(|item| items.push(item)));
-        let mut map = serializer.serialize_map(Some(items.len()))?;
-        for (key, value) in &items {
-            map.serialize_entry(&Key(key), &self.child(value))?;
-        }
-        map.end()
-    }
-
-    fn sequence<S: Serializer>(
-        &self,
-        items: impl ExactSizeIterator<Item = Bound<'py, PyAny>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        self.enter()?;
-        let mut sequence = serializer.serialize_seq(Some(items.len()))?;
-        for value in items {
-            sequence.serialize_element(&self.child(&value))?;
-        }
-        sequence.end()
+impl<'a, 'py> Level<'a, 'py> {
+    /// None for a container that is too deep, or that is in itself: writing it would have no end.
+    fn enter(container: &'a Bound<'py, PyAny>, parent: Option<&'a Level<'a, 'py>>) -> Option<Self> {
+        let depth = parent.map_or(0, |parent| parent.depth + 1);
+        let mut ancestors = successors(parent, |level| level.parent);
+        let endless = depth == MAX_DEPTH || ancestors.any(|level| level.container.is(container));
+        (!endless).then_some(Level { container, parent, depth })
     }
 }
 
-impl Serialize for Node<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let value = self.value;
-        if let Ok(text) = value.cast_exact::<PyString>() {
-            write_text(text, serializer)
-        } else if let Ok(number) = value.cast_exact::<PyInt>() {
-            write_int(number, serializer)
-        } else if let Ok(dict) = value.cast_exact::<PyDict>() {
-            self.dict(dict, serializer)
-        } else if let Ok(number) = value.cast_exact::<PyFloat>() {
-            write_float(number, serializer)
-        } else if let Ok(list) = value.cast_exact::<PyList>() {
-            self.sequence(list.iter(), serializer)
-        } else if let Ok(flag) = value.cast_exact::<PyBool>() {
-            serializer.serialize_bool(flag.is_true())
+/// None is what this file does not know how to write, everywhere.
+impl Writer {
+    pub(super) fn new() -> Self {
+        Writer { bytes: Vec::with_capacity(ROOM) }
+    }
+
+    #[inline]
+    pub(super) fn object<'py>(&mut self, value: &Bound<'py, PyAny>) -> Option<()> {
+        self.value(value, None)
+    }
+
+    fn value<'py>(&mut self, value: &Bound<'py, PyAny>, parent: Option<&Level<'_, 'py>>) -> Option<()> {
+        if let Some(text) = exact::<PyString>(value) {
+            self.text(text, b"\"")
+        } else if let Some(number) = exact::<PyInt>(value) {
+            self.int(number)
+        } else if let Some(dict) = exact::<PyDict>(value) {
+            self.dict(dict, &Level::enter(value, parent)?)
+        } else if let Some(number) = exact::<PyFloat>(value) {
+            self.float(number)
+        } else if let Some(list) = exact::<PyList>(value) {
+            self.sequence(list.iter(), &Level::enter(value, parent)?)
+        } else if let Some(flag) = exact::<PyBool>(value) {
+            self.flag(flag)
         } else if value.is_none() {
-            serializer.serialize_unit()
-        } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-            self.sequence(tuple.iter(), serializer)
+            self.put(b"null")
+        } else if let Some(tuple) = exact::<PyTuple>(value) {
+            self.sequence(tuple.iter(), &Level::enter(value, parent)?)
         } else {
-            Err(give_up())
+            None
         }
     }
-}
 
-/// A key of a dict: what JSON has no text for is refused.
-struct Key<'a, 'py>(&'a Bound<'py, PyAny>);
+    fn dict<'py>(&mut self, dict: &Bound<'py, PyDict>, level: &Level<'_, 'py>) -> Option<()> {
+        // All items first: the dict may change meanwhile, by another thread or by a finalizer that a collection of garbage
+        // runs.
+        let mut few = [const { None }; FEW];
+        let many = with_critical_section(level.container, || {
+            if dict.len() > FEW {
+                return Some(dict.iter().collect::<Vec<_>>());
+            }
+            few.iter_mut().zip(dict.iter()).for_each(|(place, item)| *place = Some(item));
+            None
+        });
+        self.bytes.push(b'{');
+        match many {
+            None => self.items(few.into_iter().flatten(), level)?,
+            Some(many) => self.items(many.into_iter(), level)?,
+        }
+        self.put(b"}")
+    }
 
-impl Serialize for Key<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let key = self.0;
-        if let Ok(text) = key.cast_exact::<PyString>() {
-            write_text(text, serializer)
-        } else if let Ok(number) = key.cast_exact::<PyInt>() {
-            write_int(number, serializer)
-        } else if let Ok(number) = key.cast_exact::<PyFloat>() {
-            write_float(number, serializer)
-        } else if let Ok(flag) = key.cast_exact::<PyBool>() {
-            serializer.serialize_bool(flag.is_true())
+    #[inline]
+    fn items<'py>(&mut self, items: impl Iterator<Item = Item<'py>>, level: &Level<'_, 'py>) -> Option<()> {
+        for (index, (key, value)) in items.enumerate() {
+            if index > 0 {
+                self.put(b", ")?;
+            }
+            self.key(&key)?;
+            self.value(&value, Some(level))?;
+        }
+        Some(())
+    }
+
+    fn sequence<'py>(&mut self, items: impl Iterator<Item = Bound<'py, PyAny>>, level: &Level<'_, 'py>) -> Option<()> {
+        self.bytes.push(b'[');
+        for (index, value) in items.enumerate() {
+            if index > 0 {
+                self.put(b", ")?;
+            }
+            self.value(&value, Some(level))?;
+        }
+        self.put(b"]")
+    }
+
+    #[inline]
+    fn key(&mut self, key: &Bound<'_, PyAny>) -> Option<()> {
+        if let Some(text) = exact::<PyString>(key) {
+            return self.text(text, b"\": ");
+        }
+        self.bytes.push(b'"');
+        if let Some(number) = exact::<PyInt>(key) {
+            self.int(number)?;
+        } else if let Some(number) = exact::<PyFloat>(key) {
+            self.float(number)?;
+        } else if let Some(flag) = exact::<PyBool>(key) {
+            self.flag(flag)?;
         } else if key.is_none() {
-            serializer.serialize_str("null")
+            self.put(b"null")?;
         } else {
-            Err(give_up())
+            return None;
+        }
+        self.put(b"\": ")
+    }
+
+    /// Text, and what ends it: its quote, and what comes next.
+    #[inline]
+    fn text<const N: usize>(&mut self, text: &Bound<'_, PyString>, end: &[u8; N]) -> Option<()> {
+        let text = text.to_str().ok()?;
+        if is_plain(text) {
+            self.bytes.reserve(1 + text.len() + N);
+            self.bytes.push(b'"');
+            self.bytes.extend_from_slice(text.as_bytes());
+        } else {
+            write(&mut self.bytes, text).ok()?;
+            self.bytes.pop();
+        }
+        self.put(end)
+    }
+
+    fn flag(&mut self, flag: &Bound<'_, PyBool>) -> Option<()> {
+        if flag.is_true() {
+            self.put(b"true")
+        } else {
+            self.put(b"false")
         }
     }
-}
 
-fn write_text<S: Serializer>(text: &Bound<'_, PyString>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text.to_str().map_err(S::Error::custom)?)
-}
+    fn int(&mut self, number: &Bound<'_, PyInt>) -> Option<()> {
+        if let Ok(number) = number.extract::<i64>() {
+            write(&mut self.bytes, &number).ok()
+        } else {
+            write(&mut self.bytes, &number.extract::<u64>().ok()?).ok()
+        }
+    }
 
-fn write_int<S: Serializer>(number: &Bound<'_, PyInt>, serializer: S) -> Result<S::Ok, S::Error> {
-    if let Ok(number) = number.extract::<i64>() {
-        serializer.serialize_i64(number)
-    } else if let Ok(number) = number.extract::<u64>() {
-        serializer.serialize_u64(number)
-    } else {
-        Err(give_up())
+    fn float(&mut self, number: &Bound<'_, PyFloat>) -> Option<()> {
+        let number = number.value();
+        number.is_finite().then(|| write(&mut self.bytes, &number).ok())?
+    }
+
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: &[u8; N]) -> Option<()> {
+        self.bytes.extend_from_slice(bytes);
+        Some(())
     }
 }
 
-fn write_float<S: Serializer>(number: &Bound<'_, PyFloat>, serializer: S) -> Result<S::Ok, S::Error> {
-    let number = number.value();
-    if number.is_finite() {
-        serializer.serialize_f64(number)
-    } else {
-        Err(give_up())
-    }
-}
-
-fn give_up<E: Error>() -> E {
-    E::custom("left to the standard library")
+/// The object as one of this very type. (`cast_exact` alone makes an error of each other one.)
+#[inline]
+fn exact<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
+    object.is_exact_instance_of::<T>().then(|| object.cast_exact().ok()).flatten()
 }
