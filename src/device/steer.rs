@@ -100,6 +100,8 @@ impl Steer {
         let asked = self.wish.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
         if asked.is_ok() {
             self.waker.wake();
+            // Whoever asked for the opposite, and was not obeyed yet, need not wait any more.
+            self.now.lock().waiters.iter().for_each(|waiter| waiter.wake());
         }
     }
 

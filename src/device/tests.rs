@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::context::Context;
 use crate::error::errno;
-use crate::message::Part;
+use crate::message::{Message, Part};
 use crate::socket::{Socket, POLLIN, POLLOUT};
 use crate::wait::{Deadline, Never};
 
@@ -421,4 +421,74 @@ fn sockets_between_which_nothing_can_pass_are_refused() {
     }
     assert!(Engine::new(open(zmq_sys::ZMQ_PUSH), open(zmq_sys::ZMQ_PULL)).is_ok(), "it works the other way round");
     assert!(Capture::new(open(zmq_sys::ZMQ_SUB), None).is_err());
+}
+
+/// Memory that somebody else waits for.
+struct Lent(std::sync::Arc<[u8; 100]>);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &*self.0
+    }
+}
+
+#[test]
+fn what_was_passed_on_is_let_go_of() {
+    let bench = Bench::new();
+    let (front, back) =
+        (bench.bound(zmq_sys::ZMQ_PULL, "inproc://front"), bench.bound(zmq_sys::ZMQ_PUSH, "inproc://back"));
+    let capture = bench.bound(zmq_sys::ZMQ_PUB, "inproc://capture");
+    let (producer, worker) = (bench.connected(zmq_sys::ZMQ_PUSH, &front), bench.connected(zmq_sys::ZMQ_PULL, &back));
+    for captured in [false, true] {
+        let steer = Steer::new().unwrap();
+        let mut engine = Engine::new(front.clone(), back.clone()).unwrap();
+        if captured {
+            engine = engine.capturing(Capture::new(capture.clone(), None).unwrap());
+        }
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| engine.run(&steer, &mut Never).unwrap());
+            for count in 1..=4 {
+                let lent = std::sync::Arc::new([7; 100]);
+                let lend = |_| Message::from_owner(Lent(lent.clone())).unwrap();
+                let mut frames: Vec<Message> = (0..count).map(lend).collect();
+                let mut parts: Vec<Part<'_>> = frames.iter_mut().map(Part::Given).collect();
+                producer.send(&mut parts, 0, soon(), &mut Never).unwrap();
+                assert_eq!(recv(&worker).len(), count);
+                wait_until(|| std::sync::Arc::strong_count(&lent) == 1);
+            }
+            steer.ask_stop(Farewell::default());
+            running.join().unwrap();
+        });
+    }
+}
+
+/// Fails a wait that takes too long.
+struct Impatient(Instant);
+
+impl crate::wait::Interrupt for Impatient {
+    fn check(&mut self) -> crate::error::Result<()> {
+        match self.0.elapsed() < PATIENCE {
+            true => Ok(()),
+            false => Err(crate::error::Error::Interrupted),
+        }
+    }
+
+    fn slice(&self) -> Option<Duration> {
+        Some(Duration::from_millis(100))
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_pause_that_another_thread_has_ended() {
+    let bench = Bench::new();
+    let (front, back) =
+        (bench.bound(zmq_sys::ZMQ_PULL, "inproc://front"), bench.bound(zmq_sys::ZMQ_PUSH, "inproc://back"));
+    let device = start(&front, &back);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..300).for_each(|_| device.pause(&mut Impatient(Instant::now())).unwrap()));
+            scope.spawn(|| (0..300).for_each(|_| device.resume(&mut Impatient(Instant::now())).unwrap()));
+        }
+    });
+    stop(&device);
 }
