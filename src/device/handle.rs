@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::engine::Engine;
 use super::farewell::Farewell;
 use super::meter::{Meter, Moved};
-use super::steer::{Phase, Steer, Wish};
+use super::steer::{Phase, Steer};
 use crate::error::{errno, Error, Result};
 use crate::ffi::fork_generation;
 use crate::socket::is_gone;
@@ -58,22 +58,14 @@ impl Device {
     }
 
     /// Stops the flow: once this returns, nothing is moved until [`Device::resume`]. Its peers notice when their queues
-    /// are full. It also returns when another thread has called that meanwhile.
+    /// are full. Where another thread calls that meanwhile, it returns as well.
     pub fn pause(&self, interrupt: &mut dyn Interrupt) -> Result<()> {
-        self.shared.steer.ask_pause(true);
-        let steer = &self.shared.steer;
-        let done = |phase| phase >= Phase::Paused || steer.wish() != Wish::Pause;
-        steer.wait_for(done, Deadline::never(), interrupt)?;
-        Ok(())
+        self.shared.steer.pause(true, interrupt)
     }
 
     /// Lets the messages flow again.
     pub fn resume(&self, interrupt: &mut dyn Interrupt) -> Result<()> {
-        self.shared.steer.ask_pause(false);
-        let steer = &self.shared.steer;
-        let done = |phase| phase != Phase::Paused || steer.wish() == Wish::Pause;
-        steer.wait_for(done, Deadline::never(), interrupt)?;
-        Ok(())
+        self.shared.steer.pause(false, interrupt)
     }
 
     /// Asks it to end; see [`Device::join`].

@@ -434,31 +434,28 @@ impl AsRef<[u8]> for Lent {
 
 #[test]
 fn what_was_passed_on_is_let_go_of() {
-    let bench = Bench::new();
-    let (front, back) =
-        (bench.bound(zmq_sys::ZMQ_PULL, "inproc://front"), bench.bound(zmq_sys::ZMQ_PUSH, "inproc://back"));
-    let capture = bench.bound(zmq_sys::ZMQ_PUB, "inproc://capture");
-    let (producer, worker) = (bench.connected(zmq_sys::ZMQ_PUSH, &front), bench.connected(zmq_sys::ZMQ_PULL, &back));
     for captured in [false, true] {
-        let steer = Steer::new().unwrap();
-        let mut engine = Engine::new(front.clone(), back.clone()).unwrap();
+        let bench = Bench::new();
+        let (front, back) =
+            (bench.bound(zmq_sys::ZMQ_PULL, "inproc://front"), bench.bound(zmq_sys::ZMQ_PUSH, "inproc://back"));
+        let (producer, worker) =
+            (bench.connected(zmq_sys::ZMQ_PUSH, &front), bench.connected(zmq_sys::ZMQ_PULL, &back));
+        let mut engine = Engine::new(front, back).unwrap();
         if captured {
-            engine = engine.capturing(Capture::new(capture.clone(), None).unwrap());
+            let capture = bench.bound(zmq_sys::ZMQ_PUB, "inproc://capture");
+            engine = engine.capturing(Capture::new(capture, None).unwrap());
         }
-        std::thread::scope(|scope| {
-            let running = scope.spawn(|| engine.run(&steer, &mut Never).unwrap());
-            for count in 1..=4 {
-                let lent = std::sync::Arc::new([7; 100]);
-                let lend = |_| Message::from_owner(Lent(lent.clone())).unwrap();
-                let mut frames: Vec<Message> = (0..count).map(lend).collect();
-                let mut parts: Vec<Part<'_>> = frames.iter_mut().map(Part::Given).collect();
-                producer.send(&mut parts, 0, soon(), &mut Never).unwrap();
-                assert_eq!(recv(&worker).len(), count);
-                wait_until(|| std::sync::Arc::strong_count(&lent) == 1);
-            }
-            steer.ask_stop(Farewell::default());
-            running.join().unwrap();
-        });
+        let device = Device::start(engine).unwrap();
+        for count in 1..=4 {
+            let lent = std::sync::Arc::new([7; 100]);
+            let lend = |_| Message::from_owner(Lent(lent.clone())).unwrap();
+            let mut frames: Vec<Message> = (0..count).map(lend).collect();
+            let mut parts: Vec<Part<'_>> = frames.iter_mut().map(Part::Given).collect();
+            producer.send(&mut parts, 0, soon(), &mut Never).unwrap();
+            assert_eq!(recv(&worker).len(), count);
+            wait_until(|| std::sync::Arc::strong_count(&lent) == 1);
+        }
+        stop(&device);
     }
 }
 
@@ -480,15 +477,18 @@ impl crate::wait::Interrupt for Impatient {
 
 #[test]
 fn nobody_waits_for_a_pause_that_another_thread_has_ended() {
-    let bench = Bench::new();
-    let (front, back) =
-        (bench.bound(zmq_sys::ZMQ_PULL, "inproc://front"), bench.bound(zmq_sys::ZMQ_PUSH, "inproc://back"));
-    let device = start(&front, &back);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| (0..300).for_each(|_| device.pause(&mut Impatient(Instant::now())).unwrap()));
-            scope.spawn(|| (0..300).for_each(|_| device.resume(&mut Impatient(Instant::now())).unwrap()));
+    // Its engine is busy, and sees none of the wishes.
+    let steer = Steer::new().unwrap();
+    for now in [true, false] {
+        if !now {
+            steer.enter(Phase::Paused);
         }
-    });
-    stop(&device);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| steer.pause(now, &mut Impatient(Instant::now())));
+            while !waiting.is_finished() {
+                steer.ask_pause(!now);
+            }
+            waiting.join().unwrap().unwrap();
+        });
+    }
 }
