@@ -61,8 +61,11 @@ unsafe impl RawMutex for Lock {
     unsafe fn unlock(&self, pass: Pass) {
         match pass {
             Pass::Owner => self.leave_as_owner(),
-            // SAFETY: the pass says that the mutex was locked, with this guard.
-            Pass::Mutex(guard) => unsafe { self.mutex.unlock(guard) },
+            Pass::Mutex(guard) => {
+                self.leave_by_mutex();
+                // SAFETY: the pass says that the mutex was locked, with this guard.
+                unsafe { self.mutex.unlock(guard) }
+            }
         }
     }
 

@@ -101,7 +101,8 @@ impl Lock {
     #[inline]
     fn enter_as_owner(&self) -> bool {
         let me = this_thread();
-        if self.owner.load(Ordering::Relaxed) != me {
+        // Only the owner raises the flag: where it is up, this thread is inside already, and waits for itself as with a mutex.
+        if self.owner.load(Ordering::Relaxed) != me || self.flag.load(Ordering::Relaxed) {
             return false;
         }
         self.flag.store(true, Ordering::Relaxed);
@@ -126,15 +127,19 @@ impl Lock {
             self.streak.store(0, Ordering::Relaxed);
             return pass;
         }
-        let streak = self.streak.load(Ordering::Relaxed) + 1;
-        self.streak.store(streak, Ordering::Relaxed);
-        if streak >= self.wanted.load(Ordering::Relaxed) && can_end_owners() {
+        let streak = self.streak.load(Ordering::Relaxed);
+        self.streak.store(streak.saturating_add(1), Ordering::Relaxed);
+        pass
+    }
+
+    /// Who has the mutex is about to unlock it, and owns the lock from now on if it used it often enough in a row.
+    #[inline]
+    pub fn leave_by_mutex(&self) {
+        if self.streak.load(Ordering::Relaxed) >= self.wanted.load(Ordering::Relaxed) && can_end_owners() {
             self.streak.store(0, Ordering::Relaxed);
             self.owned.store(true, Ordering::Relaxed);
-            // From the next time on: for now it has the mutex.
-            self.owner.store(me, Ordering::Release);
+            self.owner.store(self.last.load(Ordering::Relaxed), Ordering::Release);
         }
-        pass
     }
 
     /// Ends the owner's right, if there is one, and waits until it is outside. Who calls has the mutex, so that nobody else
@@ -242,6 +247,17 @@ mod tests {
             });
             assert_eq!(torn.lock().count, (rounds * threads) as u64);
         }
+    }
+
+    #[test]
+    fn nobody_is_inside_twice() {
+        let mutex: Mutex<Lock, u64> = Mutex::default();
+        for _ in 0..3 * STREAK {
+            let inside = mutex.lock();
+            assert!(mutex.try_lock().is_none());
+            drop(inside);
+        }
+        assert!(mutex.try_lock().is_some());
     }
 
     #[test]

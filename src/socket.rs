@@ -397,8 +397,12 @@ impl State {
             }
         }
         if !self.waiters.is_empty() && self.raw.is_some() {
-            // A socket whose context ends has no events: its waiters are woken by libzmq itself.
-            let now = self.raw_events().unwrap_or(POLLIN | POLLOUT);
+            let Ok(now) = self.raw_events() else {
+                // The context ends. That this call was told may be all that the socket is told: also who waits for an event
+                // that never comes is to know.
+                self.wake_all();
+                return done;
+            };
             let news = if edge { now } else { now & !self.seen };
             let shown = self.shown(news);
             self.seen = now;

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::context::Context;
+use crate::device::{Engine, Steer};
 use crate::error::{Error, Result};
 use crate::message::{Frames, Part};
 use crate::socket::{Socket, POLLIN};
@@ -229,4 +230,70 @@ fn waits_of_several_threads_on_one_socket_each_get_their_turn() {
 
 fn send_one(socket: &Socket, number: u64) {
     socket.send(&mut [Part::Bytes(&number.to_ne_bytes())], 0, soon(), &mut Never).unwrap();
+}
+
+/// Takes messages until none is `left` for anybody, and then ends the others' waits.
+fn taker<'a>(socket: &'a Socket, all: [&'a Socket; 2], left: &'a AtomicU64) -> impl FnMut() -> Vec<(u64, u64)> + 'a {
+    move || {
+        let mut got = Vec::new();
+        loop {
+            let taken = socket.recv_multipart(soon(), &mut Never);
+            let over = match &taken {
+                Ok(frames) => {
+                    got.push(whole(frames));
+                    left.fetch_sub(1, Ordering::Relaxed) == 1
+                }
+                Err(error) => error.is_again(),
+            };
+            if over {
+                all.iter().for_each(|socket| socket.close(Some(0), &mut Never).unwrap());
+            }
+            match taken {
+                Ok(_) if !over => {}
+                Err(error) => {
+                    assert!(matches!(error, Error::Closed(_)), "{error}");
+                    return got;
+                }
+                Ok(_) => return got,
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_may_use_the_sockets_of_a_device() {
+    let ipc = |name| format!("ipc:///tmp/brokerless-storm-{}-{name}", std::process::id());
+    let tcp = || "tcp://127.0.0.1:*".to_owned();
+    for endpoints in [["inproc://a".to_owned(), "inproc://b".into()], [tcp(), tcp()], [ipc("a"), ipc("b")]] {
+        let context = Context::new(1).unwrap();
+        let [front, producer] = connected(&context, [PULL, PUSH], &endpoints[0]);
+        let [back, worker] = connected(&context, [PUSH, PULL], &endpoints[1]);
+        let each = 3_000;
+        let left = AtomicU64::new(3 * each);
+        let steer = Steer::new().unwrap();
+        let mut engine = Engine::new(front.clone(), back.clone()).unwrap();
+        let mut got: Vec<(u64, u64)> = thread::scope(|scope| {
+            let running = scope.spawn(|| engine.run(&steer, &mut Never));
+            for sender in 0..3 {
+                // One of them passes the device by.
+                let socket = if sender == 2 { &back } else { &producer };
+                scope.spawn(move || (0..each).for_each(|number| send(socket, sender, number, soon()).unwrap()));
+            }
+            let takers = [&front, &worker, &worker].map(|socket| scope.spawn(taker(socket, [&front, &worker], &left)));
+            while !running.is_finished() {
+                for pause in [true, false] {
+                    steer.ask_pause(pause);
+                    thread::yield_now();
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            assert!(matches!(running.join().unwrap(), Err(Error::Closed(_))));
+            takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect()
+        });
+        got.sort_unstable();
+        let expected: Vec<_> = (0..3).flat_map(|sender| (0..each).map(move |number| (sender, number))).collect();
+        assert!(got == expected, "{} of {} messages", got.len(), expected.len());
+        let moved = engine.meter().read().frontend_messages;
+        assert_eq!(front.stats().messages_received - moved + worker.stats().messages_received, 3 * each);
+    }
 }

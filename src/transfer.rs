@@ -190,7 +190,7 @@ impl State {
             let more = if index < last { SNDMORE } else { 0 };
             if let Err(error) = self.send_part(&mut parts[index], flags | more) {
                 if error.is_again() && self.drops_torn() && (index > 0 || continued) {
-                    return self.give_up_torn(&mut parts[index..], flags, continued, error);
+                    return self.give_up_torn(&parts[index..], flags, continued, error);
                 }
                 return Err(error);
             }
@@ -211,12 +211,12 @@ impl State {
     ///
     /// Not so a message that was begun by an earlier call with SNDMORE: its first frames are gone. It is dropped, as
     /// libzmq drops it.
-    fn give_up_torn(&mut self, rest: &mut [Part<'_>], flags: i32, continued: bool, error: Error) -> Result<()> {
-        let (_failed, later) = rest.split_at_mut(1);
-        let count = later.len();
-        for (index, part) in later.iter_mut().enumerate() {
-            let more = if index + 1 < count { SNDMORE } else { 0 };
-            self.send_part(part, flags | more)?;
+    fn give_up_torn(&mut self, rest: &[Part<'_>], flags: i32, continued: bool, error: Error) -> Result<()> {
+        // Empty ones in their place: the balancer looks at nothing else, and they are to be sent again.
+        let count = rest.len() - 1;
+        for index in 1..=count {
+            let more = if index < count { SNDMORE } else { 0 };
+            self.raw()?.send_bytes(b"", flags | more)?;
         }
         if !continued {
             return Err(error);
@@ -313,6 +313,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_peer_that_leaves_did_not_take_is_whole() {
+        let context = Context::new(1).unwrap();
+        let push = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
+        push.bind("inproc://leaving").unwrap();
+        for _ in 0..20 {
+            let pull = context.socket(zmq_sys::ZMQ_PULL as i32).unwrap();
+            pull.connect("inproc://leaving").unwrap();
+            push.send(&mut [Part::Bytes(b"x")], 0, Deadline::never(), &mut Never).unwrap();
+            let mut last = Message::from_slice(b"last").unwrap();
+            let mut frames: Vec<Message> = (0..30_000).map(|_| Message::new()).collect();
+            let mut parts: Vec<Part<'_>> = frames.iter_mut().map(Part::Message).collect();
+            parts.push(Part::Given(&mut last));
+            pull.close(Some(0), &mut Never).unwrap();
+            // A send looks only now and then at who leaves, and this one takes long enough for it to be in the middle.
+            match push.try_send(&mut parts, 0) {
+                Ok(()) => {}
+                Err(error) => {
+                    assert!(error.is_again());
+                    assert_eq!(last.as_slice(), b"last");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn who_is_told_that_the_context_ends_wakes_those_who_are_not() {
         for kind in [zmq_sys::ZMQ_PUSH, zmq_sys::ZMQ_SCATTER] {
             let context = Context::new(1).unwrap();
@@ -328,5 +353,17 @@ mod tests {
             let soon = Deadline::after(Duration::from_secs(5));
             assert!(wait(&mut [Source::readable(other.fd())], soon, &mut Never).unwrap());
         }
+    }
+
+    #[test]
+    fn also_those_who_wait_for_nothing_learn_that_the_context_ends() {
+        let context = Context::new(1).unwrap();
+        let socket = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
+        let other = Waker::new().unwrap();
+        socket.listen(&other, zmq_sys::ZMQ_POLLERR as i32).unwrap();
+        context.shutdown().unwrap();
+        // Told once, and by this call.
+        while socket.events().is_ok() {}
+        assert!(wait(&mut [Source::readable(other.fd())], Deadline::now(), &mut Never).unwrap());
     }
 }

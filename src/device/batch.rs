@@ -117,9 +117,12 @@ impl Batch {
         }
     }
 
-    /// What is left after `handed` messages.
+    /// What is left after `handed` messages. Those are let go: whoever lent their memory waits for it.
     pub fn rest(&mut self, handed: usize) -> Frames {
         let start = self.end_of(handed);
+        for frame in self.frames[..start].iter_mut().filter(|frame| !frame.is_empty()) {
+            *frame = Message::new();
+        }
         let rest = self.frames[start..self.used].iter_mut().map(std::mem::take).collect();
         self.used = 0;
         self.ends.clear();

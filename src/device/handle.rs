@@ -58,18 +58,14 @@ impl Device {
     }
 
     /// Stops the flow: once this returns, nothing is moved until [`Device::resume`]. Its peers notice when their queues
-    /// are full.
+    /// are full. Where another thread calls that meanwhile, it returns as well.
     pub fn pause(&self, interrupt: &mut dyn Interrupt) -> Result<()> {
-        self.shared.steer.ask_pause(true);
-        self.shared.steer.wait_for(|phase| phase >= Phase::Paused, Deadline::never(), interrupt)?;
-        Ok(())
+        self.shared.steer.pause(true, interrupt)
     }
 
     /// Lets the messages flow again.
     pub fn resume(&self, interrupt: &mut dyn Interrupt) -> Result<()> {
-        self.shared.steer.ask_pause(false);
-        self.shared.steer.wait_for(|phase| phase != Phase::Paused, Deadline::never(), interrupt)?;
-        Ok(())
+        self.shared.steer.pause(false, interrupt)
     }
 
     /// Asks it to end; see [`Device::join`].

@@ -158,11 +158,13 @@ impl Side {
         let (mut events, listed) = self.socket.attend(waker, |state| state.events(), |_| want)?;
         if let Some(want) = want {
             if !listed {
-                // Again after joining the others on the list: what came in between woke nobody.
                 self.socket.listen(waker, want)?;
-                events = self.socket.events()?;
             }
             self.listed = Some((waker.clone(), want));
+            if !listed {
+                // Again after joining the others on the list: what came in between woke nobody.
+                events = self.socket.events()?;
+            }
         }
         self.stirred = false;
         self.full = events & POLLIN != 0;

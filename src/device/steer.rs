@@ -100,7 +100,19 @@ impl Steer {
         let asked = self.wish.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire);
         if asked.is_ok() {
             self.waker.wake();
+            // Whoever asked for the opposite waits in vain from now on.
+            self.now.lock().waiters.iter().for_each(|waiter| waiter.wake());
         }
+    }
+
+    /// Asks that, and waits until it is so, or until another thread asks for the opposite.
+    pub fn pause(&self, pause: bool, interrupt: &mut dyn Interrupt) -> Result<()> {
+        self.ask_pause(pause);
+        let is_so = |phase| match pause {
+            true => phase >= Phase::Paused || self.wish() == Wish::Run,
+            false => phase != Phase::Paused || self.wish() == Wish::Pause,
+        };
+        self.wait_for(is_so, Deadline::never(), interrupt).map(drop)
     }
 
     /// Asks the engine to end. The first to ask says how; later ones can only shorten it.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::context::Context;
 use crate::error::errno;
-use crate::message::Part;
+use crate::message::{Message, Part};
 use crate::socket::{Socket, POLLIN, POLLOUT};
 use crate::wait::{Deadline, Never};
 
@@ -421,4 +421,74 @@ fn sockets_between_which_nothing_can_pass_are_refused() {
     }
     assert!(Engine::new(open(zmq_sys::ZMQ_PUSH), open(zmq_sys::ZMQ_PULL)).is_ok(), "it works the other way round");
     assert!(Capture::new(open(zmq_sys::ZMQ_SUB), None).is_err());
+}
+
+/// Memory that somebody else waits for.
+struct Lent(std::sync::Arc<[u8; 100]>);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &*self.0
+    }
+}
+
+#[test]
+fn what_was_passed_on_is_let_go_of() {
+    for captured in [false, true] {
+        let bench = Bench::new();
+        let (front, back) =
+            (bench.bound(zmq_sys::ZMQ_PULL, "inproc://front"), bench.bound(zmq_sys::ZMQ_PUSH, "inproc://back"));
+        let (producer, worker) =
+            (bench.connected(zmq_sys::ZMQ_PUSH, &front), bench.connected(zmq_sys::ZMQ_PULL, &back));
+        let mut engine = Engine::new(front, back).unwrap();
+        if captured {
+            let capture = bench.bound(zmq_sys::ZMQ_PUB, "inproc://capture");
+            engine = engine.capturing(Capture::new(capture, None).unwrap());
+        }
+        let device = Device::start(engine).unwrap();
+        for count in 1..=4 {
+            let lent = std::sync::Arc::new([7; 100]);
+            let lend = |_| Message::from_owner(Lent(lent.clone())).unwrap();
+            let mut frames: Vec<Message> = (0..count).map(lend).collect();
+            let mut parts: Vec<Part<'_>> = frames.iter_mut().map(Part::Given).collect();
+            producer.send(&mut parts, 0, soon(), &mut Never).unwrap();
+            assert_eq!(recv(&worker).len(), count);
+            wait_until(|| std::sync::Arc::strong_count(&lent) == 1);
+        }
+        stop(&device);
+    }
+}
+
+/// Fails a wait that takes too long.
+struct Impatient(Instant);
+
+impl crate::wait::Interrupt for Impatient {
+    fn check(&mut self) -> crate::error::Result<()> {
+        match self.0.elapsed() < PATIENCE {
+            true => Ok(()),
+            false => Err(crate::error::Error::Interrupted),
+        }
+    }
+
+    fn slice(&self) -> Option<Duration> {
+        Some(Duration::from_millis(100))
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_pause_that_another_thread_has_ended() {
+    // Its engine is busy, and sees none of the wishes.
+    let steer = Steer::new().unwrap();
+    for now in [true, false] {
+        if !now {
+            steer.enter(Phase::Paused);
+        }
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| steer.pause(now, &mut Impatient(Instant::now())));
+            while !waiting.is_finished() {
+                steer.ask_pause(!now);
+            }
+            waiting.join().unwrap().unwrap();
+        });
+    }
 }
