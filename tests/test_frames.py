@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import array
 import copy
+import ctypes
 import gc
+import struct
 import sys
 import weakref
 
@@ -300,6 +302,25 @@ def test_what_is_received_needs_no_tracking(pair):
     assert pull.recv(copy=False, track=True).tracker.done
     assert pull.recv(copy=False).tracker is None
     assert all(frame.tracker.done for frame in pull.recv_multipart(copy=False, track=True))
+
+
+def test_what_is_lent_untracked_has_no_tracker_that_would_say_it_is_done(pair):
+    push, pull = pair(zmq.PUSH, zmq.PULL)
+    for parts in ([b"small", bytes(LARGE)], [bytes(LARGE), b"small"]):
+        assert push.send_multipart(parts, copy=False) is None
+        assert pull.recv_multipart(timeout=10) == parts
+
+
+def test_scalars_have_buffers_without_dimensions(numpy, pair):
+    push, pull = pair(zmq.PUSH, zmq.PULL)
+    for scalar in (numpy.array(2.5), numpy.float64(2.5), ctypes.c_double(2.5)):
+        push.send(scalar)
+        push.send_multipart([scalar, scalar])
+        assert pull.recv(timeout=10) == struct.pack("d", 2.5)
+        assert pull.recv_multipart(timeout=10) == [struct.pack("d", 2.5)] * 2
+    target = numpy.array(0.0)
+    push.send(scalar)
+    assert pull.recv_into(target, timeout=10) == 8 and target == 2.5
 
 
 def test_trackers_of_other_things(in_thread):

@@ -66,7 +66,7 @@ impl PySocket {
         if part.len() < LARGE {
             let tried = match &part {
                 Part::Bytes(bytes) => socket.try_send_bytes(bytes, flags_sent),
-                Part::Message(_) => socket.try_send(std::slice::from_mut(&mut part), flags_sent),
+                Part::Message(_) | Part::Given(_) => socket.try_send(std::slice::from_mut(&mut part), flags_sent),
             };
             match tried {
                 Ok(()) => return Ok(tracker),
@@ -217,10 +217,13 @@ impl Manner {
         let py = msg_parts.py();
         let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
         let mut trackers = Vec::new();
+        // A frame that nobody tracks leaves nothing to be said of the message.
+        let mut tracked = true;
         each(msg_parts, |index, part| {
             let prepared = self.prepare(&part).map_err(|error| name_frame(py, error, index, &part));
             let (payload, tracker) = prepared?;
             payloads.push(payload);
+            tracked &= tracker.is_some();
             trackers.extend(tracker);
             Ok(())
         })?;
@@ -229,7 +232,7 @@ impl Manner {
                 "a message has at least one frame: send_multipart([b\"\"]) sends an empty one",
             ));
         }
-        let tracker = if trackers.is_empty() { None } else { tracker::of_all(py, trackers)? };
+        let tracker = if tracked { tracker::of_all(py, trackers)? } else { None };
         Ok((payloads, tracker))
     }
 
@@ -293,8 +296,9 @@ fn send_bytes(
     Ok(None)
 }
 
+/// Sends what could not go at once, waiting for room without the GIL.
 #[cold]
-fn send_waiting(
+pub fn send_waiting(
     py: Python<'_>,
     socket: &Socket,
     parts: &mut [Part<'_>],
