@@ -433,6 +433,7 @@ impl State {
     fn listen(&mut self, waker: &Arc<Waker>, want: Events) {
         // To one who has just come everything is news.
         self.seen = 0;
+        self.waiters.reserve_exact(1);
         self.waiters.push(Waiter { waker: waker.clone(), want });
     }
 

@@ -130,7 +130,8 @@ class Socket(Monitoring, Generic[_Received]):
             # Known first, so that no other thread's destroy() can miss it once it is open.
             self.context._sockets.add(self)
             self._open(ctx_or_socket, socket_type)
-        self.__dict__["type"] = SocketType(self.get(SocketOption.TYPE))
+        # Past the options, of which it is one; not by way of the dictionary, which Python does not keep until it is asked for.
+        object.__setattr__(self, "type", SocketType(self.get(SocketOption.TYPE)))
 
     def _become(self, shadow: Union[Socket[Any], int]) -> None:
         self._shadow = True
