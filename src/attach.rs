@@ -100,6 +100,8 @@ impl Socket {
             let raw = state.raw()?;
             let done = with_local_buffers(raw, &endpoint, |raw| work(raw, endpoint.as_c()))?;
             let resolved = state.last_endpoint()?;
+            // Room for one is what nearly every socket needs.
+            state.endpoints.reserve_exact(1);
             state.endpoints.push(Attached { endpoint: resolved.clone(), bound, given: text.to_owned() });
             Ok((resolved, done))
         });

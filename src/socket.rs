@@ -89,6 +89,8 @@ pub(crate) struct State {
     pub(crate) simple: bool,
     waiters: Vec<Waiter>,
     seen: Events,
+    /// What a poll saw here, as long as nobody has done anything with the socket since: see `poller.rs`.
+    pub(crate) known: Option<Events>,
     pub(crate) stats: Stats,
     pub(crate) endpoints: Vec<Attached>,
     pub(crate) receive_timeout: i64,
@@ -135,6 +137,7 @@ impl Socket {
             simple: !publisher && !LABORIOUS.contains(&kind),
             waiters: Vec::new(),
             seen: 0,
+            known: None,
             stats: Stats::default(),
             endpoints: Vec::new(),
             receive_timeout: -1,
@@ -228,6 +231,15 @@ impl Socket {
 
     #[inline]
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Lock, State>> {
+        let mut state = self.lock_idly()?;
+        // Whatever is done now, a poll has to look again.
+        state.known = None;
+        Ok(state)
+    }
+
+    /// The lock, for what leaves libzmq's socket as it is.
+    #[inline]
+    pub(crate) fn lock_idly(&self) -> Result<MutexGuard<'_, Lock, State>> {
         if self.0.generation != fork_generation() {
             return Err(Error::forked());
         }
@@ -264,13 +276,13 @@ impl Socket {
 
     /// Puts a waker on the list of waiters.
     pub(crate) fn listen(&self, waker: &Arc<Waker>, want: Events) -> Result<()> {
-        self.lock()?.listen(waker, want);
+        self.lock_idly()?.listen(waker, want);
         Ok(())
     }
 
     /// Takes it off again, once. In a forked child there is no list to be taken off.
     pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
-        if let Ok(mut state) = self.lock() {
+        if let Ok(mut state) = self.lock_idly() {
             state.change(waker, None);
         }
     }
@@ -430,6 +442,7 @@ impl State {
     fn listen(&mut self, waker: &Arc<Waker>, want: Events) {
         // To one who has just come everything is news.
         self.seen = 0;
+        self.waiters.reserve_exact(1);
         self.waiters.push(Waiter { waker: waker.clone(), want });
     }
 
@@ -456,6 +469,11 @@ impl State {
             // The context ends, and nobody else is told.
             self.wake_all();
         }
+    }
+
+    /// Whether anybody waits here but this one.
+    pub(crate) fn has_other_waiters(&self, own: Option<&Arc<Waker>>) -> bool {
+        self.waiters.iter().any(|waiter| own.is_none_or(|own| !Arc::ptr_eq(&waiter.waker, own)))
     }
 
     pub(crate) fn has_waiters(&self) -> bool {

@@ -238,6 +238,17 @@ pub fn wait(sources: &mut [Source], deadline: Deadline, interrupt: &mut dyn Inte
     }
 }
 
+/// Looks which sources are ready now, without waiting.
+pub fn glance(sources: &mut [Source]) -> Result<()> {
+    loop {
+        match poll_once(sources, Some(Duration::ZERO)) {
+            // A signal does not mean that there is nothing.
+            Err(Errno::INTR) => {}
+            done => return done.map(drop).map_err(|error| Error::zmq(error.raw_os_error())),
+        }
+    }
+}
+
 fn poll_once(sources: &mut [Source], nap: Option<Duration>) -> rustix::io::Result<usize> {
     let timeout = nap.map(|nap| Timespec {
         tv_sec: i64::try_from(nap.as_secs()).unwrap_or(i64::MAX),

@@ -7,10 +7,7 @@ Every line of a pyzmq program still works; README.md shows what is new.
 
 from __future__ import annotations
 
-from . import backend as backend
 from . import constants, error
-from . import sugar as sugar
-from ._alias import install_as_zmq
 from ._core import (
     DeviceStats,
     Frame,
@@ -42,13 +39,21 @@ from .device import Forwarder, Queue, Streamer, device, proxy, proxy_steerable
 from .error import *
 from .poll import Poller, select, zmq_poll
 from .socket import Socket, SyncSocket
-from .sugar.stopwatch import Stopwatch
 from .tracker import _FINISHED_TRACKER as _FINISHED_TRACKER
 from .tracker import MessageTracker
 
 Message = Frame
 #: pyzmq's name for what its development versions are made from.
 __revision__ = ""
+
+# What few programs use, and where it is: imported when somebody asks for it, so that the package starts quickly.
+_LATER = {
+    "Stopwatch": ".sugar.stopwatch",
+    "backend": ".backend",
+    "devices": ".devices",
+    "install_as_zmq": "._alias",
+    "sugar": ".sugar",
+}
 
 __all__ = [
     "COPY_THRESHOLD",
@@ -65,7 +70,7 @@ __all__ = [
     "Queue",
     "Socket",
     "SocketStats",
-    "Stopwatch",
+    "Stopwatch",  # noqa: F405  see _LATER
     "Streamer",
     "SyncContext",
     "SyncSocket",
@@ -77,7 +82,7 @@ __all__ = [
     "get_library_dirs",
     "get_spin",
     "has",
-    "install_as_zmq",
+    "install_as_zmq",  # noqa: F405  see _LATER
     "proxy",
     "proxy_steerable",
     "pyzmq_version",
@@ -92,3 +97,20 @@ __all__ = [
     *constants.__all__,
     *error.__all__,
 ]
+
+
+def __getattr__(name: str) -> object:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = import_module(module, __name__)
+    if module != f".{name}":
+        found = getattr(found, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

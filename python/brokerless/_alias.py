@@ -9,12 +9,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from importlib.abc import ExecutionLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, NoReturn, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Optional, Sequence, Union
 
 from . import _version
+
+if TYPE_CHECKING:
+    from importlib.abc import ExecutionLoader, MetaPathFinder
+else:
+    # These say what methods there are, and nothing needs them to: importing them takes longer than the whole package.
+    ExecutionLoader = MetaPathFinder = object
 
 __all__ = ["install_as_zmq"]
 

@@ -31,6 +31,7 @@ __all__ = [
     "Stream",
     "WorkLoop",
     "poll",
+    "poll_ready",
     "ZapHandler",
     "ZapPolicy",
     "ZapRequest",
@@ -855,11 +856,14 @@ def close_delivered(socket: Socket, timeout: float | None = None) -> bool:
 def send_jobs(socket: Socket, jobs: Iterable[Any], timeout: float | None = None) -> None:
     """Sends every job of an iterable as JSON; waits up to `timeout` seconds for room, for each."""
 
-def poll(items: Sequence[tuple[Socket | int, int]], timeout: float | None = None) -> list[int]:
-    """Polls a list of (socket or descriptor, events), and returns the events of each that are there, in the same order.
+def poll(items: Iterable[tuple[Any, int]], timeout: float | None = None) -> list[int]:
+    """Polls a list of (socket, descriptor or object with a fileno(), events), and returns each one's events that are there.
 
-    `timeout` is in milliseconds; None and negative wait for ever. At its end all events are 0. `Poller` is made of this.
+    `timeout` is in milliseconds; None and negative wait for ever. At its end all events are 0. `select` is made of this.
     """
+
+def poll_ready(items: Iterable[tuple[Any, int]], timeout: float | None = None) -> list[tuple[Any, int]]:
+    """Polls a list as poll() does, and returns [(socket or descriptor, events)] of those that are ready. `Poller` is made of this."""
 
 def proxy(
     frontend: Socket,

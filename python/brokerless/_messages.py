@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import sys
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
 
 from ._socket_options import SocketOptions
@@ -11,6 +11,9 @@ from .utils import jsonapi
 
 if TYPE_CHECKING:
     from .tracker import MessageTracker
+
+#: pickle's own default, which is known without importing pickle.
+_PICKLE_PROTOCOL = 5 if sys.version_info >= (3, 14) else 4
 
 
 class Messages(SocketOptions):
@@ -49,7 +52,7 @@ class Messages(SocketOptions):
         self,
         obj: Any,
         flags: int = 0,
-        protocol: int = pickle.DEFAULT_PROTOCOL,
+        protocol: int = _PICKLE_PROTOCOL,
         *,
         timeout: Optional[float] = None,
         **kwargs: Any,
@@ -59,6 +62,8 @@ class Messages(SocketOptions):
         Whoever receives it with recv_pyobj() runs what it says: use send_json(), or send_serialized() with a format of your
         own, between peers that do not trust each other. Raises what pickle raises; nothing is sent then.
         """
+        import pickle
+
         sent: Optional[MessageTracker] = self.send(pickle.dumps(obj, protocol), flags, timeout=timeout, **kwargs)
         return sent
 
@@ -68,6 +73,8 @@ class Messages(SocketOptions):
         DANGER: a pickle can run any code here. Call it only where everybody who can send to this socket is trusted: behind
         CURVE with known keys, say, or over an ipc endpoint that only you can open.
         """
+        import pickle
+
         return pickle.loads(self.recv(flags, timeout=timeout))
 
     def send_serialized(

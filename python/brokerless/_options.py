@@ -13,7 +13,8 @@ class OptionAttributes:
     """Turns attributes that a class does not declare into options, by their names in any case."""
 
     def __setattr__(self, key: str, value: Any) -> None:
-        if key in self.__dict__ or _declared(type(self), key):
+        # In this order, as asking for the dictionary makes Python keep one.
+        if _declared(type(self), key) or key in self.__dict__:
             object.__setattr__(self, key, value)
             return
         self._set_option(key.upper(), self._option(key), value)

@@ -58,7 +58,7 @@ class Poller:
         as it is at once when nothing is registered. `dict(poller.poll())` is handy. A signal (Ctrl-C) ends the wait. Raises
         SocketClosed if a socket is closed or gets closed, TypeError for what cannot be polled.
         """
-        return zmq_poll(self.sockets, -1 if timeout is None else timeout)
+        return _core.poll_ready(self.sockets, timeout)
 
 
 def zmq_poll(sockets: List[Tuple[Any, int]], timeout: float = -1) -> List[Tuple[Any, int]]:
@@ -66,28 +66,7 @@ def zmq_poll(sockets: List[Tuple[Any, int]], timeout: float = -1) -> List[Tuple[
 
     `timeout` is in milliseconds; negative waits for ever. Poller.poll() is this for what is registered.
     """
-    if not sockets:
-        # Nothing can happen: pyzmq returns at once, too.
-        return []
-    polled = [(_pollable(socket), int(flags)) for socket, flags in sockets]
-    events = _core.poll(polled, timeout)
-    return [
-        (what if isinstance(what, _core.Socket) else number, event)
-        for (what, _), (number, _), event in zip(sockets, polled, events)
-        if event
-    ]
-
-
-def _pollable(socket: Any) -> Any:
-    """A socket of ours as it is, anything else as its descriptor."""
-    if isinstance(socket, _core.Socket):
-        return socket
-    if isinstance(socket, int):
-        return socket
-    fileno = getattr(socket, "fileno", None)
-    if callable(fileno):
-        return int(fileno())
-    raise TypeError(f"{socket!r} is neither a zmq.Socket, a file descriptor nor an object with fileno()")
+    return _core.poll_ready(sockets, timeout)
 
 
 def select(
@@ -101,11 +80,8 @@ def select(
     for objects, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
         for item in objects:
             wanted[item] = wanted.get(item, 0) | flag
-    polled = [(_pollable(item), flags) for item, flags in wanted.items()]
-    if not polled:
-        return [], [], []
     milliseconds = None if timeout is None or timeout < 0 else timeout * 1000
-    events = dict(zip(wanted, _core.poll(polled, milliseconds)))
+    events = dict(zip(wanted, _core.poll(list(wanted.items()), milliseconds)))
     ready = (
         [item for item in objects if events[item] & flag]
         for objects, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, Union, overload
 
 from . import _core
 from ._monitoring import Monitoring
-from ._reclaim import reclaim
 from .constants import Errno, SocketOption, SocketType
 from .error import ZMQBindError, ZMQError
 from .utils.interop import cast_int_addr
@@ -132,7 +130,8 @@ class Socket(Monitoring, Generic[_Received]):
             # Known first, so that no other thread's destroy() can miss it once it is open.
             self.context._sockets.add(self)
             self._open(ctx_or_socket, socket_type)
-        self.__dict__["type"] = SocketType(self.get(SocketOption.TYPE))
+        # Past the options, of which it is one; not by way of the dictionary, which Python does not keep until it is asked for.
+        object.__setattr__(self, "type", SocketType(self.get(SocketOption.TYPE)))
 
     def _become(self, shadow: Union[Socket[Any], int]) -> None:
         self._shadow = True
@@ -212,6 +211,9 @@ class Socket(Monitoring, Generic[_Received]):
         try:
             bound = super().bind(addr)
         except ZMQError as error:
+            # Here and not above, as few programs ever need it.
+            from ._reclaim import reclaim
+
             if error.errno != Errno.EADDRINUSE or not reclaim(addr):
                 _tell_all(error)
                 raise
@@ -241,6 +243,8 @@ class Socket(Monitoring, Generic[_Received]):
         if (min_port, max_port) == (49152, 65536):
             # The system knows which ports are free.
             return int(self.bind(f"{addr}:*").addr.rsplit(":", 1)[1])
+        import random
+
         for _ in range(max_tries):
             port = random.randrange(min_port, max_port)
             try:

@@ -1,5 +1,7 @@
 //! How a wait of the core lets Python's signal handlers run: Ctrl-C, and the Stop button of a notebook.
 
+#[cfg(target_os = "linux")]
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,8 @@ use super::buffer::call;
 use super::errors::to_py;
 use crate::context;
 use crate::error::{Error, Result};
+#[cfg(target_os = "linux")]
+use crate::ffi::fork_generation;
 use crate::wait::{Deadline, Interrupt};
 
 /// A signal that another thread took, or that came just before the sleep, is noticed this soon.
@@ -18,13 +22,16 @@ const SLICE: Duration = Duration::from_millis(25);
 /// Looks for signals on the main thread, where alone Python handles them.
 pub struct Signals {
     main: bool,
+    /// Python has just looked itself, as it does between two calls: attaching to it again, only to ask, would make this
+    /// thread wait for others that it has just let run.
+    fresh: bool,
     raised: Option<PyErr>,
 }
 
 impl Signals {
     /// For the thread that asks.
     pub fn new() -> Self {
-        Signals { main: is_main_thread(), raised: None }
+        Signals { main: is_main_thread(), fresh: true, raised: None }
     }
 
     fn into_py(self, py: Python<'_>, error: Error) -> PyErr {
@@ -43,7 +50,7 @@ impl Default for Signals {
 
 impl Interrupt for Signals {
     fn check(&mut self) -> Result<()> {
-        if !self.main {
+        if !self.main || std::mem::take(&mut self.fresh) {
             return Ok(());
         }
         // While the interpreter shuts down there is nobody to raise to, and nothing to wait for either.
@@ -138,7 +145,19 @@ pub fn duration(seconds: f64) -> PyResult<Duration> {
 
 #[cfg(target_os = "linux")]
 fn is_main_thread() -> bool {
-    rustix::thread::gettid() == rustix::process::getpid()
+    thread_local! {
+        // A fork makes any thread the main one: the answer holds for the process that asked.
+        static ANSWER: Cell<Option<(u64, bool)>> = const { Cell::new(None) };
+    }
+    let process = fork_generation();
+    if let Some((asked, answer)) = ANSWER.get() {
+        if asked == process {
+            return answer;
+        }
+    }
+    let answer = rustix::thread::gettid() == rustix::process::getpid();
+    ANSWER.set(Some((process, answer)));
+    answer
 }
 
 /// Without a cheap answer every thread looks: Python itself knows which one is the main thread.

@@ -66,7 +66,7 @@ mod _core {
     #[pymodule_export]
     use super::pipeline::work::PyWorkLoop;
     #[pymodule_export]
-    use super::poller::poll;
+    use super::poller::{poll, poll_ready};
     #[pymodule_export]
     use super::process::{
         curve_keypair, curve_public, flush_at_exit, get_spin, has, set_spin, strerror, zmq_errno, zmq_version_info,

@@ -6,14 +6,20 @@ faster, and says so when a case is not ordinary; then the standard library does 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from .. import _core
 
 __all__ = ["dumps", "loads"]
 
-jsonmod = json  # pyzmq has it under this name
+
+def __getattr__(name: str) -> Any:
+    # pyzmq has the standard library's module under this name. It is imported when it is needed, which it rarely is.
+    if name == "jsonmod":
+        import json
+
+        return json
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def dumps(o: object, **kwargs: Any) -> bytes:
@@ -22,6 +28,8 @@ def dumps(o: object, **kwargs: Any) -> bytes:
         data: bytes | None = _core.json_dumps(o)
         if data is not None:
             return data
+    import json
+
     return json.dumps(o, **kwargs).encode("utf8")
 
 
@@ -33,4 +41,6 @@ def loads(s: bytes | str, **kwargs: Any) -> Any:
             if value is not NotImplemented:
                 return value
         s = s.decode("utf8")
+    import json
+
     return json.loads(s, **kwargs)
