@@ -69,6 +69,14 @@ impl Endpoint {
         TRANSPORTS[self.transport]
     }
 
+    /// Whether it is a TCP address that no other machine has.
+    pub fn is_loopback(&self) -> bool {
+        let text = self.text.to_str().unwrap_or_default();
+        // "source;destination": the latter counts.
+        let host = text.strip_prefix("tcp://").and_then(|address| address.rsplit(';').next());
+        host.is_some_and(|host| ["127.", "localhost:", "[::1]:"].iter().any(|local| host.starts_with(local)))
+    }
+
     /// Whether it stays inside one context.
     pub fn is_inproc(&self) -> bool {
         self.transport() == "inproc"
@@ -116,6 +124,17 @@ mod tests {
             "udp://239.0.0.1:5555",
         ] {
             assert!(Endpoint::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stays_on_this_machine_is_known() {
+        let local = |text: &str| Endpoint::parse(text).unwrap().is_loopback();
+        for text in ["tcp://127.0.0.1:5556", "tcp://127.8.9.1:*", "tcp://localhost:1", "tcp://10.0.0.1:0;[::1]:5"] {
+            assert!(local(text), "{text}");
+        }
+        for text in ["tcp://*:5556", "tcp://10.0.0.1:1", "tcp://127.0.0.1:0;10.0.0.1:5", "ipc://127.0.0.1:1"] {
+            assert!(!local(text), "{text}");
         }
     }
 

@@ -6,12 +6,14 @@
 //! has it only once somebody asks.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustix::event::{epoll, poll, PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
+use crate::batch::Outbox;
 use crate::error::{Error, Result};
 use crate::ffi::borrow_fd;
 use crate::message::{Frames, Message, Part};
@@ -23,13 +25,28 @@ use crate::wait::Waker;
 pub struct Listener {
     socket: Socket,
     ear: Mutex<Option<Ear>>,
+    /// The events that it listens for. Changes only while the ear is locked.
+    listens: AtomicI32,
+}
+
+/// Which try this is of a call, and what becomes of listening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// The only one, like any thread's: it may use up the edge of the descriptor, and then wakes who waits.
+    Only,
+    /// The first. From a failure on, the descriptor tells of the event: of what comes later, as nothing came before.
+    First,
+    /// One of those that follow when the descriptor has told: they must not wake their own loop for ever. The descriptor
+    /// tells of the event after a failure, and not after a success.
+    Woken,
+    /// Such a one, too, of somebody who goes on listening for what listen() said.
+    Listening,
 }
 
 /// What exists once the loop had to wait.
 struct Ear {
     waker: Arc<Waker>,
     epoll: OwnedFd,
-    want: Events,
 }
 
 impl Ear {
@@ -41,14 +58,14 @@ impl Ear {
             let data = epoll::EventData::new_u64(0);
             epoll::add(&epoll, borrow_fd(fd), data, epoll::EventFlags::IN).map_err(failed)?;
         }
-        Ok(Ear { waker, epoll, want: 0 })
+        Ok(Ear { waker, epoll })
     }
 }
 
 impl Listener {
     /// For this socket. It costs nothing until it has to listen.
     pub fn new(socket: &Socket) -> Self {
-        Listener { socket: socket.clone(), ear: Mutex::new(None) }
+        Listener { socket: socket.clone(), ear: Mutex::new(None), listens: AtomicI32::new(0) }
     }
 
     /// Its socket.
@@ -61,18 +78,25 @@ impl Listener {
         self.with_ear(|ear| Ok(ear.epoll.as_fd().as_raw_fd()))
     }
 
+    /// The events that the descriptor tells of.
+    #[inline]
+    pub fn listens(&self) -> Events {
+        self.listens.load(Ordering::Relaxed)
+    }
+
     /// From now on the descriptor tells of these events; 0 is none. What happened before has to be looked at after.
     pub fn listen(&self, want: Events) -> Result<()> {
         self.with_ear(|ear| {
-            if ear.want != 0 {
-                self.socket.unlisten(&ear.waker);
+            match self.socket.lock() {
+                Ok(mut state) => {
+                    state.renew();
+                    self.set(&mut state, ear, want);
+                    Ok(())
+                }
+                // Nobody there has it on a list.
+                Err(_) if want == 0 => Ok(()),
+                Err(error) => Err(error),
             }
-            ear.want = 0;
-            if want != 0 {
-                self.socket.listen(&ear.waker, want)?;
-                ear.want = want;
-            }
-            Ok(())
         })
     }
 
@@ -87,24 +111,76 @@ impl Listener {
     pub fn close(&self) {
         if let Some(ear) = self.ear.lock().take() {
             self.socket.unlisten(&ear.waker);
+            self.listens.store(0, Ordering::Relaxed);
         }
     }
 
     /// Takes a frame if one is there; EAGAIN if not.
-    pub fn try_recv(&self) -> Result<Message> {
-        self.socket.once_as_waiter(POLLIN, State::recv_frame)
+    #[inline]
+    pub fn try_recv(&self, how: Try) -> Result<Message> {
+        self.attempt(how, POLLIN, State::recv_frame)
     }
 
     /// Takes a whole message if one is there; EAGAIN if not.
-    pub fn try_recv_multipart(&self) -> Result<Frames> {
-        self.socket.once_as_waiter(POLLIN, State::recv_frames)
+    pub fn try_recv_multipart(&self, how: Try) -> Result<Frames> {
+        self.attempt(how, POLLIN, State::recv_frames)
+    }
+
+    /// Sends a frame of bytes if it can go now; EAGAIN if not.
+    #[inline]
+    pub fn try_send_bytes(&self, data: &[u8], flags: i32, how: Try) -> Result<()> {
+        self.attempt(how, POLLOUT, |state| state.send_bytes(data, flags))
     }
 
     /// Sends a message if it can go now; EAGAIN if not, and then none of it went.
-    pub fn try_send(&self, parts: &mut [Part<'_>], flags: i32) -> Result<()> {
+    pub fn try_send(&self, parts: &mut [Part<'_>], flags: i32, how: Try) -> Result<()> {
+        self.attempt(how, POLLOUT, |state| state.send_parts(parts, flags))
+    }
+
+    /// [`Listener::try_send`] of what takes long to copy: it is copied before the socket is locked.
+    pub fn try_send_large(&self, parts: &mut [Part<'_>], flags: i32, how: Try) -> Result<()> {
         let mut copies = copies(parts)?;
-        let mut parts = with_copies(parts, &mut copies);
-        self.socket.once_as_waiter(POLLOUT, |state| state.send_parts(&mut parts, flags))
+        self.try_send(&mut with_copies(parts, &mut copies), flags, how)
+    }
+
+    /// Sends what can go now of many messages, and whether that is all; EAGAIN if it is nothing.
+    pub fn try_send_many(&self, outbox: &mut Outbox<'_>, how: Try) -> Result<bool> {
+        outbox.with_copies(|outbox| self.attempt(how, POLLOUT, |state| state.send_outbox(outbox)))
+    }
+
+    fn attempt<T>(&self, how: Try, event: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
+        let ear = self.ear.lock();
+        let (Some(ear), true) = (ear.as_ref(), how != Try::Only) else {
+            drop(ear);
+            return self.socket.once(event, work);
+        };
+        let mut state = self.socket.lock()?;
+        let others = self.listens() & !event;
+        if how != Try::Listening {
+            // What can be done is spared the looks that waiters need.
+            self.set(&mut state, ear, others);
+        }
+        let edge = how == Try::First || !state.has_waiters() || is_readable(self.socket.fd());
+        let done = state.attempt(event, edge, &mut work);
+        if how == Try::Listening {
+            return done;
+        }
+        if done.as_ref().is_err_and(Error::is_again) {
+            if how == Try::First {
+                state.renew();
+            }
+            self.set(&mut state, ear, others | event);
+        } else {
+            state.hush();
+        }
+        done
+    }
+
+    fn set(&self, state: &mut State, ear: &Ear, want: Events) {
+        if want != self.listens() {
+            state.change(&ear.waker, (want != 0).then_some(want));
+            self.listens.store(want, Ordering::Relaxed);
+        }
     }
 
     fn with_ear<T>(&self, work: impl FnOnce(&mut Ear) -> Result<T>) -> Result<T> {
@@ -157,7 +233,7 @@ mod tests {
     fn it_tells_of_a_message_whoever_used_up_the_edge() {
         let (_context, a, b) = pair();
         let listener = Listener::new(&b);
-        assert!(listener.try_recv().unwrap_err().is_again());
+        assert!(listener.try_recv(Try::Listening).unwrap_err().is_again());
         listener.listen(POLLIN).unwrap();
         assert!(!told(&listener, Duration::from_millis(5)));
         a.try_send_bytes(b"x", 0).unwrap();
@@ -165,7 +241,7 @@ mod tests {
         b.events().unwrap();
         assert!(told(&listener, Duration::from_secs(5)));
         listener.drain();
-        assert_eq!(listener.try_recv().unwrap().as_slice(), b"x");
+        assert_eq!(listener.try_recv(Try::Listening).unwrap().as_slice(), b"x");
         listener.drain();
         assert!(!told(&listener, Duration::from_millis(5)));
     }
@@ -189,5 +265,55 @@ mod tests {
         assert_eq!(b.try_recv().unwrap().as_slice(), b"2");
         assert!(b.try_recv().unwrap_err().is_again());
         assert_eq!((b.stats().messages_received, b.stats().bytes_received), (2, 2));
+    }
+
+    #[test]
+    fn a_try_that_fails_begins_to_listen_and_one_that_does_not_ends_it() {
+        let (_context, a, b) = pair();
+        let listener = Listener::new(&b);
+        // Without a descriptor there is nobody to tell.
+        assert!(listener.try_recv(Try::First).unwrap_err().is_again());
+        assert_eq!(listener.listens(), 0);
+        listener.fd().unwrap();
+        assert!(listener.try_recv(Try::Only).unwrap_err().is_again());
+        assert_eq!(listener.listens(), 0);
+        for first in [Try::First, Try::Woken] {
+            assert!(listener.try_recv(first).unwrap_err().is_again());
+            assert_eq!(listener.listens(), POLLIN);
+            a.try_send_bytes(b"x", 0).unwrap();
+            b.events().unwrap();
+            assert!(told(&listener, Duration::from_secs(5)));
+            listener.drain();
+            assert_eq!(listener.try_recv(Try::Woken).unwrap().as_slice(), b"x");
+            assert_eq!(listener.listens(), 0);
+        }
+        // The other event goes on being told.
+        listener.listen(POLLIN | POLLOUT).unwrap();
+        a.try_send_bytes(b"x", 0).unwrap();
+        assert_eq!(listener.try_recv(Try::Woken).unwrap().as_slice(), b"x");
+        assert_eq!(listener.listens(), POLLOUT);
+        assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
+        assert_eq!(listener.listens(), POLLIN | POLLOUT);
+    }
+
+    #[test]
+    fn two_that_cannot_go_on_do_not_wake_each_other_for_ever() {
+        let context = Context::new(1).unwrap();
+        // Ready to send whatever its peers say, and with nobody to send to it says EAGAIN only with a peer that is full.
+        let router = context.socket(zmq_sys::ZMQ_ROUTER as i32).unwrap();
+        let listeners = [Listener::new(&router), Listener::new(&router)];
+        for listener in &listeners {
+            listener.listen(POLLIN).unwrap();
+        }
+        for listener in listeners.iter().cycle().take(10) {
+            listener.drain();
+            assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
+        }
+        for listener in &listeners {
+            listener.drain();
+            assert!(listener.try_recv(Try::Woken).unwrap_err().is_again());
+        }
+        assert!(!told(&listeners[0], Duration::from_millis(5)));
+        assert!(!told(&listeners[1], Duration::from_millis(5)));
     }
 }

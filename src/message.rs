@@ -19,13 +19,15 @@ impl fmt::Debug for Message {
 
 /// One frame of a message to be sent.
 ///
-/// Sending never consumes the caller's frames: a message that could not go (the queue is full, a signal came) is still
-/// whole in the caller's hands, and is sent again from its first frame.
+/// A message that could not go (the queue is full, a signal came) is still whole in the caller's hands, and is sent again
+/// from its first frame.
 pub enum Part<'a> {
     /// Bytes that are copied into libzmq.
     Bytes(&'a [u8]),
     /// A message whose content is shared, not copied, where it is larger than libzmq keeps inline.
     Message(&'a mut Message),
+    /// A message that is given away, for the last frame: empty once all went, and untouched if not.
+    Given(&'a mut Message),
 }
 
 impl Part<'_> {
@@ -33,7 +35,7 @@ impl Part<'_> {
     pub fn len(&self) -> usize {
         match self {
             Part::Bytes(bytes) => bytes.len(),
-            Part::Message(message) => message.len(),
+            Part::Message(message) | Part::Given(message) => message.len(),
         }
     }
 

@@ -197,6 +197,11 @@ impl Socket {
         self.look(Vec::new(), |state| state.endpoints.clone())
     }
 
+    /// Whether a peer may be in this process, and get the memory of a message rather than a copy.
+    pub fn shares_memory(&self) -> bool {
+        self.look(false, |state| state.endpoints.iter().any(|at| at.given.starts_with("inproc:")))
+    }
+
     /// RCVTIMEO and SNDTIMEO, in milliseconds; negative is for ever.
     pub fn timeouts(&self) -> (i64, i64) {
         self.look((0, 0), |state| (state.receive_timeout, state.send_timeout))
@@ -235,14 +240,6 @@ impl Socket {
         state.attempt(want, true, &mut work)
     }
 
-    /// Tries once, as a waiter that was woken and will come back: an event loop, which would wake itself for ever if
-    /// each of its tries counted as one that used up the edge.
-    pub(crate) fn once_as_waiter<T>(&self, want: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
-        let mut state = self.lock()?;
-        let edge = state.waiters.is_empty() || is_readable(self.0.fd);
-        state.attempt(want, edge, &mut work)
-    }
-
     /// Tries until it works, the deadline is over, a signal handler raises, or the socket is closed.
     pub(crate) fn run<T>(
         &self,
@@ -273,19 +270,35 @@ impl Socket {
 
     /// Takes it off again, once. In a forked child there is no list to be taken off.
     pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
-        let Ok(mut state) = self.lock() else {
-            return;
-        };
-        let own = |waiter: &Waiter| Arc::ptr_eq(&waiter.waker, waker);
-        if let Some(index) = state.waiters.iter().position(own) {
-            state.waiters.swap_remove(index);
+        if let Ok(mut state) = self.lock() {
+            state.change(waker, None);
         }
+    }
+
+    /// Works on the socket as one who is on the list of waiters and is not to be woken by his own work: takes the waker
+    /// off, tries once, and puts it on again for what `then` says that there is nothing of. Whether it is on the list.
+    ///
+    /// It is not where others wait: telling them may use up what came after the work, so that one has to look again.
+    pub(crate) fn attend<T>(
+        &self,
+        waker: &Arc<Waker>,
+        mut work: impl FnMut(&mut State) -> Result<T>,
+        then: impl FnOnce(&T) -> Option<Events>,
+    ) -> Result<(T, bool)> {
+        let mut state = self.lock()?;
+        state.change(waker, None);
+        let done = state.attempt(ANY, true, &mut work)?;
+        match then(&done) {
+            Some(want) if state.waiters.is_empty() => state.listen(waker, want),
+            _ => return Ok((done, false)),
+        }
+        Ok((done, true))
     }
 
     fn run_as_waiter<T>(
         &self,
         want: Events,
-        waker: &Waker,
+        waker: &Arc<Waker>,
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
         work: &mut impl FnMut(&mut State) -> Result<T>,
@@ -295,17 +308,27 @@ impl Socket {
         loop {
             let look = if untold { deadline.earlier(Deadline::after(LOOK_AGAIN)) } else { deadline };
             let ready = wait(&mut sources, look, interrupt)? || !deadline.is_over();
-            // Before the look, so that a wake during it is kept for the next wait.
-            waker.drain();
+            if !sources[1].seen.is_empty() {
+                // Before the look, so that a wake during it is kept for the next wait.
+                waker.drain();
+            }
             let mut state = self.lock()?;
             if state.raw.is_none() {
                 return Err(Error::closed_while_waiting());
+            }
+            let alone = matches!(&state.waiters[..], [only] if Arc::ptr_eq(&only.waker, waker));
+            if alone {
+                // Nobody else is to be told what this look finds.
+                state.waiters.clear();
             }
             // Asked again under the lock: an edge may have come since, which this look uses up.
             let edge = !sources[0].seen.is_empty() || is_readable(self.0.fd);
             match state.attempt(want, edge, work) {
                 Err(error) if error.is_again() && ready => {}
                 done => return done,
+            }
+            if alone {
+                state.listen(waker, want);
             }
         }
     }
@@ -357,7 +380,7 @@ impl State {
         work: &mut impl FnMut(&mut State) -> Result<T>,
     ) -> Result<T> {
         let mut done = work(self);
-        if done.as_ref().is_err_and(Error::is_again) {
+        if done.as_ref().is_err_and(Error::is_again) && !self.has_looked(want) {
             // A send looks at what the I/O threads have to say only now and then; this always does.
             let now = match self.raw_events() {
                 Ok(now) => now,
@@ -388,6 +411,12 @@ impl State {
         done
     }
 
+    /// Whether a try that could not go on has looked at what the I/O threads have to say, and nobody else wants to know.
+    /// Receiving does. (A bell has to be taken back.)
+    fn has_looked(&self, want: Events) -> bool {
+        want == POLLIN && self.waiters.is_empty() && self.raw.as_ref().is_some_and(|raw| !raw.has_bell())
+    }
+
     pub(crate) fn wake_all(&self) {
         for waiter in &self.waiters {
             waiter.waker.wake();
@@ -398,6 +427,35 @@ impl State {
         // To one who has just come everything is news.
         self.seen = 0;
         self.waiters.push(Waiter { waker: waker.clone(), want });
+    }
+
+    /// Changes what a waker on the list of waiters waits for, adds it, or takes it off. What is there is no news to it.
+    pub(crate) fn change(&mut self, waker: &Arc<Waker>, want: Option<Events>) {
+        let known = self.waiters.iter().position(|waiter| Arc::ptr_eq(&waiter.waker, waker));
+        match (known, want) {
+            (Some(index), Some(want)) => self.waiters[index].want = want,
+            (Some(index), None) => drop(self.waiters.swap_remove(index)),
+            (None, Some(want)) => self.waiters.push(Waiter { waker: waker.clone(), want }),
+            (None, None) => {}
+        }
+    }
+
+    /// Makes everything news to who waits.
+    pub(crate) fn renew(&mut self) {
+        self.seen = 0;
+    }
+
+    /// Forgets what rang so far, in the types whose descriptor goes on ringing for what was taken.
+    pub(crate) fn hush(&self) {
+        let rings = self.raw.as_ref().is_some_and(RawSocket::has_bell);
+        if rings && self.raw_events().is_err() {
+            // The context ends, and nobody else is told.
+            self.wake_all();
+        }
+    }
+
+    pub(crate) fn has_waiters(&self) -> bool {
+        !self.waiters.is_empty()
     }
 
     /// ZMQ_EVENTS as a user may see it: our PUB is an XPUB, whose subscriptions are nobody's messages.

@@ -89,13 +89,7 @@ impl Socket {
     pub fn give_back(&self, mut frames: Frames) -> Result<()> {
         self.once(ANY, |state| {
             state.raw()?;
-            for frame in frames.drain(..).rev() {
-                state.stats.bytes_received = state.stats.bytes_received.saturating_sub(frame.len() as u64);
-                if !frame.more() {
-                    state.stats.messages_received = state.stats.messages_received.saturating_sub(1);
-                }
-                state.returned.push_front(frame);
-            }
+            state.put_back(frames.drain(..));
             Ok(())
         })
     }
@@ -131,12 +125,13 @@ pub(crate) fn with_copies<'a>(parts: &'a mut [Part<'_>], copies: &'a mut [Option
         (_, Some(copy)) => Part::Message(copy),
         (Part::Bytes(bytes), None) => Part::Bytes(bytes),
         (Part::Message(message), None) => Part::Message(message),
+        (Part::Given(message), None) => Part::Given(message),
     };
     parts.iter_mut().zip(copies).map(choose).collect()
 }
 
 impl State {
-    fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
+    pub(crate) fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
         if self.mid_message {
             return self.send_parts(&mut [Part::Bytes(data)], flags);
         }
@@ -147,18 +142,22 @@ impl State {
     }
 
     fn send_part(&mut self, part: &mut Part<'_>, flags: i32) -> Result<()> {
+        let given = matches!(part, Part::Given(_));
         match part {
             Part::Bytes(data) => {
                 self.check_datagram(data.len(), || 0)?;
                 self.raw()?.send_bytes(data, flags)
             }
-            Part::Message(message) => {
+            Part::Message(message) | Part::Given(message) => {
                 self.check_datagram(message.len(), || message.group().len())?;
                 // Received from a peer with longer names, and passed on.
                 if self.kind == zmq_sys::ZMQ_RADIO as i32 && message.group().len() > GROUP_MAX_LENGTH {
                     return Err(Error::invalid(format!("a group has {GROUP_MAX_LENGTH} bytes at most")));
                 }
-                self.raw()?.send_message(&mut message.share()?, flags)
+                match given {
+                    true => self.raw()?.send_message(message, flags),
+                    false => self.raw()?.send_message(&mut message.share()?, flags),
+                }
             }
         }
     }
@@ -252,7 +251,7 @@ impl State {
     }
 
     #[inline]
-    fn recv_into(&mut self, message: &mut Message) -> Result<()> {
+    pub(crate) fn recv_into(&mut self, message: &mut Message) -> Result<()> {
         if self.subscriptions.is_some() {
             self.raw()?;
             return Err(Error::explained(errno::ENOTSUP, "a PUB socket only sends; its subscribers receive"));

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,14 +87,18 @@ impl Deadline {
 
 /// Wakes a thread that sleeps in [`wait`]: an eventfd, one for each waiting thread.
 #[derive(Debug)]
-pub struct Waker(OwnedFd);
+pub struct Waker {
+    eventfd: OwnedFd,
+    /// It was woken since it was drained: most drains come after another's wake, and are spared the system call.
+    rung: AtomicBool,
+}
 
 impl Waker {
     /// A new waker.
     pub fn new() -> Result<Arc<Self>> {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let fd = eventfd(0, flags).map_err(|e| Error::zmq(e.raw_os_error()))?;
-        Ok(Arc::new(Waker(fd)))
+        Ok(Arc::new(Waker { eventfd: fd, rung: AtomicBool::new(false) }))
     }
 
     /// This thread's own waker, made once. Whoever shares it may find it already awake: a woken thread looks again.
@@ -121,17 +126,21 @@ impl Waker {
     /// Wakes its thread, now or at its next wait.
     pub fn wake(&self) {
         // The counter can only overflow after 2^64 wakes; a full counter is awake already.
-        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+        let _ = rustix::io::write(&self.eventfd, &1u64.to_ne_bytes());
+        // Last: a drain that comes before this leaves the descriptor awake, to be drained again.
+        self.rung.store(true, Ordering::Release);
     }
 
     /// Forgets the wakes so far.
     pub fn drain(&self) {
-        drain(self.fd());
+        if self.rung.swap(false, Ordering::AcqRel) {
+            drain(self.fd());
+        }
     }
 
     /// Its descriptor.
     pub fn fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        self.eventfd.as_fd().as_raw_fd()
     }
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import array
 import copy
+import ctypes
 import gc
+import struct
 import sys
 import weakref
 
@@ -235,6 +237,19 @@ def test_a_frame_in_a_garbage_cycle_is_collected():
 # Sending without a copy, and following it
 
 
+def test_large_bytes_are_never_copied_and_live_until_they_are_sent(make_socket, free_port):
+    push = make_socket(zmq.PUSH)
+    push.connect(f"tcp://127.0.0.1:{free_port}")
+    data = bytes(LARGE)
+    before = sys.getrefcount(data)
+    push.send(data)
+    push.send_multipart([b"first", data])
+    assert sys.getrefcount(data) == before + 2
+    pull = make_socket(zmq.PULL, bind=f"tcp://127.0.0.1:{free_port}")
+    assert pull.recv(timeout=10) == data and pull.recv_multipart(timeout=10) == [b"first", data]
+    wait_until(lambda: sys.getrefcount(data) == before)
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, lambda size: array.array("B", bytes(size))])
 def test_a_large_buffer_goes_without_a_copy(pair, transport, kind):
     push, pull = pair(zmq.PUSH, zmq.PULL, transport)
@@ -300,6 +315,25 @@ def test_what_is_received_needs_no_tracking(pair):
     assert pull.recv(copy=False, track=True).tracker.done
     assert pull.recv(copy=False).tracker is None
     assert all(frame.tracker.done for frame in pull.recv_multipart(copy=False, track=True))
+
+
+def test_what_is_lent_untracked_has_no_tracker_that_would_say_it_is_done(pair):
+    push, pull = pair(zmq.PUSH, zmq.PULL)
+    for parts in ([b"small", bytes(LARGE)], [bytes(LARGE), b"small"]):
+        assert push.send_multipart(parts, copy=False) is None
+        assert pull.recv_multipart(timeout=10) == parts
+
+
+def test_scalars_have_buffers_without_dimensions(numpy, pair):
+    push, pull = pair(zmq.PUSH, zmq.PULL)
+    for scalar in (numpy.array(2.5), numpy.float64(2.5), ctypes.c_double(2.5)):
+        push.send(scalar)
+        push.send_multipart([scalar, scalar])
+        assert pull.recv(timeout=10) == struct.pack("d", 2.5)
+        assert pull.recv_multipart(timeout=10) == [struct.pack("d", 2.5)] * 2
+    target = numpy.array(0.0)
+    push.send(scalar)
+    assert pull.recv_into(target, timeout=10) == 8 and target == 2.5
 
 
 def test_trackers_of_other_things(in_thread):

@@ -54,7 +54,7 @@ with zmq.Context() as ctx, ctx.socket(zmq.PAIR) as a, ctx.socket(zmq.PAIR) as b:
 @pytest.mark.parametrize("flags", [0, zmq.SNDMORE])
 def test_a_large_message_that_waits_is_copied_once(make_socket, flags):
     push = make_socket(zmq.PUSH)
-    data = bytes(64 << 20)
+    data = bytearray(64 << 20)
 
     def pages(timeout):
         """The new pages of memory that a send needs which never finds room."""

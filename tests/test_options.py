@@ -388,3 +388,18 @@ def test_an_attribute_that_a_context_has_not(ctx, name):
         getattr(ctx, name)
     with pytest.raises(AttributeError):
         setattr(ctx, name, 1)
+
+
+@pytest.mark.parametrize("size", [-1, 100_000])
+def test_buffers_within_the_machine_leave_the_option_as_it_was(make_socket, size):
+    sock = make_socket(zmq.PUSH, sndbuf=size)
+    sock.bind("tcp://127.0.0.1:*")
+    assert sock.sndbuf == size
+    with pytest.raises(zmq.ZMQError):
+        make_socket(zmq.PUSH).bind(sock.last_endpoint)
+    other = make_socket(zmq.PUSH, sndbuf=size)
+    with pytest.raises(zmq.ZMQError):
+        other.bind(sock.last_endpoint)
+    assert other.sndbuf == size
+    other.connect(sock.last_endpoint)
+    assert other.sndbuf == size

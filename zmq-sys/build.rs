@@ -5,16 +5,18 @@
 //! a fifth of the time to build.
 //!
 //! Upstream's CMake probes the machine and writes what it finds to platform.hpp; `zeromq-src` leaves that file empty.
-//! Without the defines libzmq falls back to socket pairs (two descriptors a socket), knows no interface names,
-//! ignores the TCP keepalive options and aborts in a forked child. So they are named here, per target, and handed
-//! over in CXXFLAGS, where the C++ compiler's driver looks for them.
+//! Without the defines libzmq falls back to socket pairs (two descriptors a socket), knows no interface names and
+//! ignores the TCP keepalive options. So they are named here, per target, and handed over in CXXFLAGS, where the C++
+//! compiler's driver looks for them.
+//!
+//! HAVE_FORK is left out: it asks getpid(), a system call, up to three times for each wake-up of a thread, to notice that
+//! a socket came by fork(). The core knows that without asking, and calls no libzmq there.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What upstream's probes find on every Unix that we build for.
 const UNIX: &[&str] = &[
-    "HAVE_FORK",
     "HAVE_CLOCK_GETTIME",
     "HAVE_MKDTEMP",
     "HAVE_IF_NAMETOINDEX",

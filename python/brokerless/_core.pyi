@@ -1,19 +1,25 @@
 """What editors and type checkers know of the Rust core. stubtest compares it with the built module, a test its docstrings."""
 
 import builtins
-from collections.abc import Callable, Iterable, Sequence
+from asyncio import AbstractEventLoop
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Literal, final, overload
 
+import numpy.typing as npt
 from typing_extensions import Buffer, Self, disjoint_base
 
 from . import error
 from .tracker import MessageTracker
 
 __all__ = [
+    "array_frames",
+    "array_from_frames",
     "Context",
     "Device",
     "DeviceStats",
     "Frame",
+    "Haul",
+    "record_layout",
     "Released",
     "loans",
     "json_dumps",
@@ -40,6 +46,7 @@ __all__ = [
     "strerror",
     "zmq_errno",
     "zmq_version_info",
+    "AsyncSocket",
     "Socket",
     "SocketStats",
     "Waiter",
@@ -189,6 +196,17 @@ class Released:
 def loans() -> list[int]:
     """A number for each piece of Python's memory that libzmq still has."""
 
+def array_frames(
+    array: npt.NDArray[Any], threshold: int | None = None, track: bool = False
+) -> tuple[tuple[bytes, Any], MessageTracker | None]:
+    """The frames that send_array() sends, for send_multipart(), and their tracker if `track` asks for one.
+
+    `threshold`: from so many bytes on memory is lent, not copied; None copies everything. Errors are those of send_array().
+    """
+
+def array_from_frames(frames: Sequence[Frame], copy: bool = False) -> npt.NDArray[Any]:
+    """The array that the frames of a message are: what recv_array() makes of them, with its errors."""
+
 @final
 class Peer:
     """A peer that is connected to a socket, as `Socket.peers` lists them."""
@@ -298,7 +316,8 @@ class Socket:
 
         `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
         send_string(). It is copied, unless it is a Frame or copy=False; even then, where it has fewer bytes than
-        `copy_threshold`. What is not copied must not be changed until libzmq is done with it.
+        `copy_threshold`. What is not copied must not be changed until libzmq is done with it. (Large `bytes` never are copied:
+        they cannot change.)
 
         Returns None for what was copied, else the frame's MessageTracker: with track=True it tells when libzmq is done, and
         without it is None (or done, for what was too small). track=True with a Frame that is not tracked raises ValueError.
@@ -375,6 +394,40 @@ class Socket:
         never get between the frames. With flags=SNDMORE the next send continues this message. Nothing is sent if one of the
         parts cannot be. The MessageTracker that is returned, if any, is done when libzmq is done with all of them.
         """
+    def send_array(
+        self,
+        array: npt.NDArray[Any],
+        flags: int = 0,
+        copy: bool = False,
+        track: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> MessageTracker | None:
+        """Sends a numpy array as one message: a frame of JSON with its dtype and shape, then a frame with its bytes.
+
+        It is what pyzmq's recipe for arrays sends, and recv_array() receives. Every dtype of plain bytes can go: numbers, bool,
+        complex, dates, text and bytes of a fixed length, in any byte order, and structures of them, whose dtype goes as a list
+        of fields, as in `dtype.descr` (only recv_array() knows these). An array with gaps or in another order (a slice, a
+        transposed one) is copied once to put it in order.
+
+        The array itself is not copied: DO NOT CHANGE IT until libzmq is done with it, in the background. With track=True a
+        MessageTracker is returned that tells when that is, else None. copy=True copies it, and it may be changed at once; so does
+        an array of fewer bytes than `copy_threshold`. Over inproc, the receiver's array is this very memory.
+
+        Raises TypeError for what is no numpy.ndarray (numpy.asarray() makes one), for masked arrays, and for dtypes with
+        objects in them; ImportError without numpy. The rest is as in send_multipart(), with `timeout` in seconds.
+        """
+    def recv_array(self, flags: int = 0, copy: bool = False, *, timeout: float | None = None) -> npt.NDArray[Any]:
+        """Receives a numpy array that send_array(), or pyzmq's recipe for arrays, has sent.
+
+        The array is writable, and its memory is the message's: nothing is copied, unless copy=True asks for a private copy or the
+        bytes lie where numpy's items must not (a small message's may).
+
+        Raises ValueError for a message that is not an array: not two frames, a dtype that is not plain bytes, a shape that does
+        not account for the bytes of the second frame. Such a message is gone, with all its frames, and the socket can be used
+        on. No code and no pickle of the sender's is ever run. Raises ImportError without numpy, before it receives. The rest
+        is as in recv_multipart(), with `timeout` in seconds.
+        """
     @overload
     def recv(
         self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: float | None = None
@@ -442,6 +495,69 @@ class Socket:
         contiguous, TypeError for what has none, ValueError for an `nbytes` below 0 or above the buffer's size; nothing is
         received then.
         """
+    def send_many(
+        self,
+        messages: Iterable[Buffer | Sequence[Buffer]],
+        flags: int = 0,
+        *,
+        timeout: float | None = None,
+    ) -> int:
+        """Sends many messages, and returns how many: all of them. Much faster than a loop of send().
+
+        `messages` is an iterable. Each message is bytes, or anything contiguous and bytes-like (one frame), or a list or tuple
+        of those (all its frames). They are copied. A generator is asked for a message when the one before has gone, so that
+        an endless one does not fill the memory.
+
+        Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds in all or, without one, for SNDTIMEO
+        milliseconds in all (by default for ever). Raises Again when there was none in time, TypeError with the number of what
+        is no message (those before it were sent), and what send() raises. A signal (Ctrl-C) ends it, too.
+
+        Every exception has `sent`, how many messages went, and `unsent`, the list of those that were taken from `messages` and
+        did not, in order: of a list, messages[sent:]. Nothing is lost: send_many(error.unsent) goes on, and a generator has
+        the rest. Other threads' messages may get in between.
+        """
+    def send_json_many(self, objs: Iterable[Any], flags: int = 0, *, timeout: float | None = None) -> int:
+        """Sends many objects, each as a message of JSON as send_json() makes it, and returns how many: all of them.
+
+        `objs` is an iterable; the rest, with `timeout` in seconds, is as in send_many(). Raises TypeError or ValueError, as json
+        does, with the number of the object that JSON cannot express; those before it were sent. `unsent` has the objects.
+        """
+    def recv_many(
+        self, max: int = 1000, flags: int = 0, *, min: int = 1, timeout: float | None = None
+    ) -> list[bytes | list[bytes]]:
+        """Receives up to `max` messages at once: a list of bytes or, for a message of several frames, lists of bytes.
+
+        Waits until `min` messages are there, and takes what else is there without waiting. It waits with flags=DONTWAIT not at
+        all, else for `timeout` seconds or, without one, for RCVTIMEO milliseconds (by default for ever). When the time is over
+        it returns what there is, and raises Again if that is nothing.
+
+        When it raises (a signal came, the socket was closed, see recv()), what it had taken is the socket's again, as the next
+        to be received. Raises ValueError unless 1 <= min <= max. While messages keep coming it returns after 10 ms, also
+        with fewer than `max`. A `min` of thousands needs room for so many: see RCVHWM.
+        """
+    def recv_json_many(
+        self, max: int = 1000, flags: int = 0, *, min: int = 1, timeout: float | None = None
+    ) -> list[Any]:
+        """Receives up to `max` messages of JSON at once: a list of the objects, each as recv_json() reads it.
+
+        The rest is as in recv_many(), with `timeout` in seconds. A message that is not JSON, or has several frames, ends the
+        list before it and is the next to be received. If it is the first one, ValueError is raised, and it is gone, as in
+        recv_json().
+        """
+    def recv_many_into(self, buffer: Buffer, flags: int = 0, *, min: int = 1, timeout: float | None = None) -> int:
+        """Receives messages into the records of an array, and returns how many records it filled, from the first one on.
+
+        `buffer` is anything contiguous and writable: a numpy array of any dtype, an array, a memoryview. Its first axis counts
+        the records, so that each has itemsize times the lengths of the other axes in bytes. Each message fills one record: it
+        has one frame of exactly that size.
+
+        Waits until `min` messages are there, and takes what else is there, as far as there are records; `timeout` is in
+        seconds, and the rest is as in recv_many(). A message that is no record is not taken: the call returns the records
+        before it, also fewer than `min`; if there are none it raises ValueError, and recv_multipart() takes it.
+
+        Raises ValueError for records of no bytes, and unless 1 <= min <= records; BufferError for a buffer that is read-only or
+        not contiguous, TypeError for what has none.
+        """
     def poll(self, timeout: float | None = None, flags: int = 1) -> int:
         """Waits for events, and returns those that are there: POLLIN (something to receive), POLLOUT (room to send), or 0.
 
@@ -501,15 +617,87 @@ class Socket:
     def _next(self) -> bytes | list[bytes] | None: ...
     def _wait_for_subscribers(self, n: int, topic: bytes | None, timeout: float | None) -> int: ...
 
+@disjoint_base
+class AsyncSocket(Socket):
+    """The core's part of an asyncio socket. Use `brokerless.asyncio.Socket`, which its `Context.socket()` makes."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def _enter_loop(self, event_loop: AbstractEventLoop, lane: Any, waiter: Waiter) -> None: ...
+    def _recv(
+        self,
+        flags: int,
+        copy: bool,
+        multipart: bool,
+        timeout: float | None,
+        finish: Callable[[Any], Any] | None = None,
+    ) -> Awaitable[Any]: ...
+    @overload  # type: ignore[override]
+    def recv(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[bytes]:
+        """Receives the next frame; see `zmq.Socket.recv`."""
+    @overload
+    def recv(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: float | None = None
+    ) -> Awaitable[Frame]: ...
+    @overload
+    def recv(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[bytes | Frame]: ...
+    @overload  # type: ignore[override]
+    def recv_multipart(
+        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[list[bytes]]:
+        """Receives all frames of the next message; see `zmq.Socket.recv_multipart`."""
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: float | None = None
+    ) -> Awaitable[list[Frame]]: ...
+    @overload
+    def recv_multipart(
+        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: float | None = None
+    ) -> Awaitable[list[bytes] | list[Frame]]: ...
+    def send(  # type: ignore[override]
+        self,
+        data: Buffer,
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        routing_id: int | None = None,
+        group: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Awaitable[MessageTracker | None]:
+        """Sends one frame; see `zmq.Socket.send`. `data` must not change until this is done."""
+    def send_multipart(  # type: ignore[override]
+        self,
+        msg_parts: Iterable[Buffer],
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        *,
+        routing_id: int | None = None,
+        group: str | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[MessageTracker | None]:
+        """Sends all frames as one message, or none; see `zmq.Socket.send_multipart`."""
+
 @final
 class Waiter:
-    """A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again."""
+    """A socket in an event loop: tries what can be done now, and has a descriptor that says when to try again.
 
-    def __new__(cls, socket: Socket) -> Self: ...
+    What it tells of is what listen() says. With `by_tries`, a try that fails also begins that for its event, and one that
+    does not ends it.
+    """
+
+    def __new__(cls, socket: Socket, by_tries: bool = False) -> Self: ...
     def fileno(self) -> int:
         """The descriptor to watch for input: this waiter's own, and the same until close()."""
     def listen(self, events: int) -> None:
         """Makes the descriptor tell of these events from now on (POLLIN, POLLOUT; 0 for none). Then look once more."""
+    @property
+    def listens(self) -> int:
+        """The events that the descriptor tells of."""
     def drain(self) -> None:
         """Forgets the wake-ups so far; call it before looking at the socket."""
     def close(self) -> None:
@@ -542,10 +730,43 @@ class Waiter:
         group: str | None = None,
     ) -> Literal[True] | MessageTracker | None:
         """Sends all frames as one message if there is room. None if there is none, else True or the MessageTracker of them."""
+    def send_many(self, messages: list[Any], start: int, base: int) -> int:
+        """Sends what can go now of a list of messages, from number `start` on, and returns how many went.
+
+        `base` is the number of the list's first message, for errors; one that is raised means that nothing went.
+        """
     def give_back(self, frames: Sequence[Frame]) -> None:
         """Puts the frames of a message that nobody got back in front of the socket's queue."""
     def again(self, receiving: bool, waited: float | None = None) -> error.ZMQError:
         """The error of a receive (or a send) that could not be done now or, with `waited`, within so many seconds."""
+
+@final
+class Haul:
+    """Messages that were taken from a socket for an awaited call, and not handed out yet.
+
+    With `record` each has to be one frame of so many bytes: the first that is not stays at the socket, and is `odd`.
+    """
+
+    def __new__(cls, socket: Socket, record: int = 0) -> Self: ...
+    def __len__(self) -> int: ...
+    @property
+    def odd(self) -> bool:
+        """Whether a message came that is no record."""
+    def add(self, frames: Sequence[Frame]) -> None:
+        """Adds a message that was received as a list of frames."""
+    def take(self, max: int) -> None:
+        """Takes what else is there now, until there are `max` messages."""
+    def give_back(self) -> None:
+        """Gives all messages back, as the next to be received."""
+    def messages(self) -> list[bytes | list[bytes]]:
+        """Hands the messages out as recv_many() does."""
+    def objects(self) -> list[Any]:
+        """Hands them out as recv_json_many() does."""
+    def fill(self, buffer: Buffer) -> int:
+        """Hands them out as recv_many_into() does."""
+
+def record_layout(buffer: Buffer) -> tuple[int, int]:
+    """How many records a buffer has room for, and the bytes of one; raises what recv_many_into() raises."""
 
 @final
 class DeviceStats:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop
 from typing import Any, Awaitable, Dict, List
 
-from . import socket
+from . import _core, socket
 from ._aio_poller import Poller as _AsyncPoller
 from ._lane import Delivery, Lane, current_loop
 
 __all__ = ["_AsyncPoller", "_AsyncSocket"]
 
 
-class _AsyncSocket(socket.Socket[Awaitable[bytes]]):
+class _AsyncSocket(_core.AsyncSocket, socket.Socket[Awaitable[bytes]]):
     """What the awaited sockets of every event loop have in common."""
 
     _lanes: Dict[AbstractEventLoop, Lane]

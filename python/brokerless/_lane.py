@@ -43,18 +43,31 @@ class Delivery(_Future):
     would ever look at it. So an `await` that is cancelled gives it back to its socket, as the next to be received.
     """
 
+    #: The lane that it is or was in.
+    lane: Lane
     #: The socket: it must not be collected while somebody waits for it.
     owner: Any = None
     #: What the lane tries; None is "not now".
-    attempt: Callable[[], Any]
-    #: Whether what comes of it was received, or else tells that it was sent: True, or who tracks it.
-    receiving = False
+    attempt: Optional[Callable[[], Any]] = None
     finish: Finish = None
     timer: Optional[asyncio.TimerHandle] = None
-    #: The frames of the result, until somebody has it, and where to give them back.
+    #: The frames of the result, until somebody has it.
     frames: Optional[List[_core.Frame]] = None
-    waiter: Optional[_core.Waiter] = None
     _awaiting = 0
+
+    def cancel(self, *args: Any, **kwargs: Any) -> bool:
+        """Leaves the lane at once, and tells whether it did."""
+        cancelled = super().cancel(*args, **kwargs)
+        if cancelled:
+            self.lane.leave(self)
+        return cancelled
+
+    def let_go(self) -> None:
+        """Drops what only a wait needs: this holds what was to be sent, or the buffer to receive into."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.owner = self.attempt = self.finish = None
 
     def __await__(self) -> Generator[Any, None, Any]:
         self._awaiting += 1
@@ -72,11 +85,11 @@ class Delivery(_Future):
 
     def _give_back(self) -> None:
         frames = self.frames
-        if frames is None or self.waiter is None or self._awaiting:
+        if frames is None or self._awaiting:
             return
         self.frames = None
         try:
-            self.waiter.give_back(frames)
+            self.lane.waiter.give_back(frames)
         except SocketClosed:
             # What a socket has not handed out ends with it.
             pass
@@ -89,47 +102,60 @@ class Lane:
 
     def __init__(self, socket: _core.Socket, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.waiter = _core.Waiter(socket)
+        self.waiter = _core.Waiter(socket, by_tries=True)
         # Sets that keep their order, and that are quick to leave from anywhere.
         self._receives: _Queue = OrderedDict()
         self._sends: _Queue = OrderedDict()
-        self._watched = 0
         #: Whether the loop knows the descriptor.
         self._registered = False
 
     def receive(
-        self, owner: Any, flags: int, copy: bool, multipart: bool, timeout: Optional[float], finish: Finish = None
+        self,
+        owner: Any,
+        flags: int,
+        copy: bool,
+        multipart: bool,
+        timeout: Optional[float],
+        finish: Finish = None,
+        tried: bool = False,
     ) -> _Future:
-        """A future of the next frame or message: the next after those that are asked for already."""
-        if self._receives:
-            self._look()
-        if not self._receives:
-            try:
-                got = self.waiter.recv(copy, multipart)
-                if got is not None:
-                    return self.done(got if finish is None else finish(got))
-            except Exception as error:
-                return self.failed(error)
+        """A future of the next frame or message: the next after those that are asked for already.
+
+        `tried`: a try has just found none, and nobody waits.
+        """
+        if not tried:
+            if self._receives:
+                self._look()
+            if not self._receives:
+                try:
+                    got = self.waiter.recv(copy, multipart)
+                    if got is not None:
+                        return self.done(got if finish is None else finish(got))
+                except Exception as error:
+                    return self.failed(error)
         waiter = self.waiter
         if copy:
             finish = _in_turn(_to_bytes, finish)
-        return self._wait(self._receives, owner, lambda: waiter.recv(False, multipart), flags, timeout, finish)
+        return self._wait(self._receives, _IN, owner, lambda: waiter.recv(False, multipart), flags, timeout, finish)
 
-    def send(self, owner: Any, attempt: Callable[[], Any], flags: int, timeout: Optional[float]) -> _Future:
+    def send(
+        self, owner: Any, attempt: Callable[[], Any], flags: int, timeout: Optional[float], tried: bool = False
+    ) -> _Future:
         """A future that is done when `attempt` has sent, which says None for "not now", True, or who tracks the message.
 
-        Its turn is after those that wait already.
+        Its turn is after those that wait already. `tried`: an attempt has just found no room, and nobody waits.
         """
-        if self._sends:
-            self._look()
-        if not self._sends:
-            try:
-                sent = attempt()
-                if sent is not None:
-                    return self.done(_outcome(sent))
-            except Exception as error:
-                return self.failed(error)
-        return self._wait(self._sends, owner, attempt, flags, timeout, None)
+        if not tried:
+            if self._sends:
+                self._look()
+            if not self._sends:
+                try:
+                    sent = attempt()
+                    if sent is not None:
+                        return self.done(_outcome(sent))
+                except Exception as error:
+                    return self.failed(error)
+        return self._wait(self._sends, _OUT, owner, attempt, flags, timeout, None)
 
     def done(self, result: Any) -> _Future:
         """A future with its result already."""
@@ -142,6 +168,13 @@ class Lane:
         future = self.loop.create_future()
         future.set_exception(error)
         return future
+
+    def leave(self, delivery: Delivery) -> None:
+        """Takes out what is over."""
+        self._receives.pop(delivery, None)
+        self._sends.pop(delivery, None)
+        delivery.let_go()
+        self._watch()
 
     @property
     def receives(self) -> List[Delivery]:
@@ -178,46 +211,59 @@ class Lane:
     def _wait(
         self,
         queue: _Queue,
+        event: int,
         owner: Any,
         attempt: Callable[[], Any],
         flags: int,
         timeout: Optional[float],
         finish: Finish,
     ) -> _Future:
-        receiving = queue is self._receives
+        wrong: Optional[Exception] = None
         if timeout is None:
-            option = self.waiter.timeouts[0 if receiving else 1]
+            option = self.waiter.timeouts[0 if event == _IN else 1]
             timeout = option / 1000 if option >= 0 else math.inf
         elif not timeout >= 0:
-            return self.failed(ValueError(f"timeout is in seconds, 0 or more (or None: for ever), not {timeout}"))
-        if flags & DONTWAIT or timeout == 0:
-            return self.failed(self.waiter.again(receiving))
+            wrong = ValueError(f"timeout is in seconds, 0 or more (or None: for ever), not {timeout}")
+        if wrong is None and (flags & DONTWAIT or timeout == 0):
+            wrong = self.waiter.again(event == _IN)
+        if wrong is not None:
+            # A try may have begun to listen.
+            self._watch()
+            return self.failed(wrong)
 
         delivery = Delivery(loop=self.loop)
+        delivery.lane = self
         delivery.owner = owner
         delivery.attempt = attempt
-        delivery.receiving = receiving
         delivery.finish = finish
-        delivery.waiter = self.waiter
-        delivery.add_done_callback(self._forget)
         if timeout != math.inf:
-            delivery.timer = self.loop.call_later(timeout, self._late, delivery, receiving, timeout)
+            delivery.timer = self.loop.call_later(timeout, self._late, delivery, event == _IN, timeout)
         queue[delivery] = None
-        # Listening first: what happened before is found by the look, and what happens after it is told.
-        self._watch()
-        self._look()
+        if self.waiter.listens & event:
+            # Since a try that failed: what comes later will be told.
+            self._register()
+        else:
+            # Listening first: what happened before is found by the look, and what happens after it is told.
+            self._watch()
+            self._look()
         return delivery
+
+    @property
+    def _watched(self) -> int:
+        return self.waiter.listens
 
     def _watch(self) -> None:
         """Watches for what the calls in the lane wait for, and not at all when there are none."""
         want = (_IN if self._receives else 0) | (_OUT if self._sends else 0)
-        if want == self._watched:
-            return
-        self._watched = want
+        if want != self.waiter.listens:
+            if want:
+                self._register()
+            self.waiter.listen(want)
+
+    def _register(self) -> None:
         if not self._registered:
             self.loop.add_reader(self.waiter.fileno(), self._ready)
             self._registered = True
-        self.waiter.listen(want)
 
     def _unregister(self) -> None:
         if self._registered:
@@ -226,11 +272,12 @@ class Lane:
                 self.loop.remove_reader(self.waiter.fileno())
 
     def _ready(self) -> None:
-        if self._watched:
+        if self._receives or self._sends:
             self.waiter.drain()
             self._look()
         else:
             # Only now: the next call often waits soon, and a loop takes its time to learn and to forget a descriptor.
+            self._watch()
             self._unregister()
 
     def _look(self) -> None:
@@ -240,13 +287,15 @@ class Lane:
                 delivery = next(iter(queue))
                 if not delivery.done() and not self._try(queue, delivery):
                     break
-                queue.pop(delivery, None)
+                if delivery in queue:
+                    del queue[delivery]
+                    delivery.let_go()
         self._watch()
 
     def _try(self, queue: _Queue, delivery: Delivery) -> bool:
         """Whether the call is over, one way or the other."""
         try:
-            got = delivery.attempt()
+            got = delivery.attempt()  # type: ignore[misc]
         except SocketClosed:
             # By another thread, or by the garbage collector; in this thread, close() has ended the lane already.
             self.end()
@@ -258,12 +307,14 @@ class Lane:
             return False
         # From here on, as `finish` may use the socket itself.
         queue.pop(delivery, None)
-        if not delivery.receiving:
+        finish = delivery.finish
+        delivery.let_go()
+        if queue is self._sends:
             delivery.set_result(_outcome(got))
             return True
         delivery.frames = got if isinstance(got, list) else [got]
         try:
-            delivery.set_result(got if delivery.finish is None else delivery.finish(got))
+            delivery.set_result(got if finish is None else finish(got))
         except Exception as error:
             delivery.set_exception(error)
         return True
@@ -273,16 +324,7 @@ class Lane:
         self._look()
         if not delivery.done():
             delivery.set_exception(self.waiter.again(receiving, timeout))
-
-    def _forget(self, delivery: Any) -> None:
-        self._receives.pop(delivery, None)
-        self._sends.pop(delivery, None)
-        if delivery.timer is not None:
-            delivery.timer.cancel()
-        # These hold what was to be sent, or the buffer to receive into.
-        del delivery.attempt
-        delivery.owner = delivery.finish = None
-        self._watch()
+            self.leave(delivery)
 
 
 def _outcome(sent: Any) -> Any:

@@ -23,8 +23,8 @@ from typing import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Iterable,
     List,
-    Literal,
     Optional,
     Sequence,
     Type,
@@ -36,8 +36,10 @@ from typing import (
 from . import _core, constants, context, error
 from . import socket as _socket
 from ._aio_poller import Poller
+from ._async_arrays import AsyncArrays
+from ._async_batch import AsyncBatches
 from ._future import _AsyncSocket
-from ._lane import Finish, Lane, current_loop
+from ._lane import Lane, current_loop
 from .tracker import MessageTracker
 from .utils import jsonapi
 
@@ -49,7 +51,7 @@ _S = TypeVar("_S", bound="Socket")
 _SLICE = 0.1
 
 
-class Socket(_AsyncSocket):
+class Socket(AsyncArrays, AsyncBatches):
     """A socket whose calls return awaitables.
 
     `recv`, `send` and their relatives, `poll` and `request` take what those of `zmq.Socket` take, and return at once with
@@ -102,6 +104,7 @@ class Socket(_AsyncSocket):
                     old.end()
             lane = self._lanes[loop] = Lane(self, loop)
             self._enter()
+        self._enter_loop(loop, lane, lane.waiter)
         return lane
 
     def _enter(self) -> None:
@@ -122,49 +125,15 @@ class Socket(_AsyncSocket):
         for lane in list(self.__dict__.get("_lanes", {}).values()):
             lane.end_soon()
 
-    # Receiving
+    # Receiving. recv() and recv_multipart() are the core's, and so are send() and send_multipart(): they come here, to
+    # the methods that end in "_wait", with what cannot be done at once.
 
-    @overload  # type: ignore[override]
-    def recv(
-        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: Optional[float] = None
-    ) -> Awaitable[bytes]: ...
-
-    @overload
-    def recv(
-        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: Optional[float] = None
-    ) -> Awaitable[_core.Frame]: ...
-
-    @overload
-    def recv(
-        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
-    ) -> Awaitable[Union[bytes, _core.Frame]]: ...
-
-    def recv(
-        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
-    ) -> Awaitable[Any]:
-        """The next frame; see `zmq.Socket.recv`."""
-        return self._recv(flags, copy, False, timeout, _tracked if track and not copy else None)
-
-    @overload  # type: ignore[override]
-    def recv_multipart(
-        self, flags: int = 0, copy: Literal[True] = True, track: bool = False, *, timeout: Optional[float] = None
-    ) -> Awaitable[List[bytes]]: ...
-
-    @overload
-    def recv_multipart(
-        self, flags: int = 0, *, copy: Literal[False], track: bool = False, timeout: Optional[float] = None
-    ) -> Awaitable[List[_core.Frame]]: ...
-
-    @overload
-    def recv_multipart(
-        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
-    ) -> Awaitable[Union[List[bytes], List[_core.Frame]]]: ...
-
-    def recv_multipart(
-        self, flags: int = 0, copy: bool = True, track: bool = False, *, timeout: Optional[float] = None
-    ) -> Awaitable[Any]:
-        """All frames of the next message; see `zmq.Socket.recv_multipart`."""
-        return self._recv(flags, copy, True, timeout, _all_tracked if track and not copy else None)
+    @staticmethod
+    def _tracked(got: Any) -> Any:
+        # What was received is nobody's memory but libzmq's: its tracker is done.
+        if isinstance(got, list):
+            return [_core.Frame(frame, track=True) for frame in got]
+        return _core.Frame(got, track=True)
 
     def recv_into(  # type: ignore[override]
         self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0, timeout: Optional[float] = None
@@ -210,52 +179,44 @@ class Socket(_AsyncSocket):
         """What `deserialize` makes of the next message's frames; see `zmq.Socket.recv_serialized`."""
         return self._recv(flags, copy, True, timeout, deserialize)
 
-    def _recv(
-        self, flags: int, copy: bool, multipart: bool, timeout: Optional[float], finish: Finish = None
-    ) -> Awaitable[Any]:
-        return self._lane().receive(self, flags, copy, multipart, timeout, finish)
-
     # Sending
 
-    def send(  # type: ignore[override]
+    def _send_wait(
         self,
         data: Any,
-        flags: int = 0,
-        copy: bool = True,
-        track: bool = False,
-        routing_id: Optional[int] = None,
-        group: Optional[str] = None,
-        *,
-        timeout: Optional[float] = None,
+        flags: int,
+        copy: bool,
+        track: bool,
+        routing_id: Optional[int],
+        group: Optional[str],
+        timeout: Optional[float],
+        tried: bool,
     ) -> Awaitable[Optional[MessageTracker]]:
-        """Sends one frame; see `zmq.Socket.send`. `data` must not change until this is done."""
         lane = self._lane()
         send = lane.waiter.send
-        if copy and not track and routing_id is None and group is None:
-            return lane.send(self, lambda: send(data, flags), flags, timeout)
         threshold = None if copy else self.copy_threshold
-        return lane.send(self, lambda: send(data, flags, threshold, track, routing_id, group), flags, timeout)
+        return lane.send(self, lambda: send(data, flags, threshold, track, routing_id, group), flags, timeout, tried)
 
-    def send_multipart(  # type: ignore[override]
+    def _send_multipart_wait(
         self,
-        msg_parts: Sequence[Any],
-        flags: int = 0,
-        copy: bool = True,
-        track: bool = False,
-        *,
-        routing_id: Optional[int] = None,
-        group: Optional[str] = None,
-        timeout: Optional[float] = None,
+        msg_parts: Iterable[Any],
+        flags: int,
+        copy: bool,
+        track: bool,
+        routing_id: Optional[int],
+        group: Optional[str],
+        timeout: Optional[float],
+        tried: bool,
     ) -> Awaitable[Optional[MessageTracker]]:
-        """Sends all frames as one message, or none; see `zmq.Socket.send_multipart`."""
         lane = self._lane()
         send = lane.waiter.send_multipart
+        threshold = None if copy else self.copy_threshold
         # An iterator can be read only once, and a send may be tried several times.
         parts = msg_parts if isinstance(msg_parts, (list, tuple)) else list(msg_parts)
-        if copy and not track and routing_id is None and group is None:
-            return lane.send(self, lambda: send(parts, flags), flags, timeout)
-        threshold = None if copy else self.copy_threshold
-        return lane.send(self, lambda: send(parts, flags, threshold, track, routing_id, group), flags, timeout)
+        return lane.send(self, lambda: send(parts, flags, threshold, track, routing_id, group), flags, timeout, tried)
+
+    def _fail(self, error: BaseException) -> Awaitable[Any]:
+        return self._lane().failed(error)
 
     def send_string(  # type: ignore[override]
         self,
@@ -416,15 +377,6 @@ def _running() -> Optional[asyncio.AbstractEventLoop]:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _tracked(frame: _core.Frame) -> _core.Frame:
-    # What was received is nobody's memory but libzmq's: its tracker is done.
-    return _core.Frame(frame, track=True)
-
-
-def _all_tracked(frames: List[_core.Frame]) -> List[_core.Frame]:
-    return [_tracked(frame) for frame in frames]
 
 
 def _target(buffer: Any, nbytes: int) -> memoryview:

@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::batch::Batch;
+use super::batch::{Batch, Handed};
 use super::capture::Capture;
 use super::control::{obey, Order};
 use super::meter::Meter;
+use super::side::{Side, NOTHING};
 use super::steer::{Phase, Steer, Wish};
 use super::{receives, sends, Way};
 use crate::error::{Error, Result};
@@ -24,15 +25,11 @@ const BATCH: usize = 64;
 const CHECK: Duration = Duration::from_millis(10);
 /// How soon to try again what could not go although there seemed to be room.
 const RETRY: Duration = Duration::from_millis(5);
-/// An event that never comes: on a waiter list only to be told of the close.
-const NOTHING: Events = zmq_sys::ZMQ_POLLERR as Events;
 
 /// Moves messages between two sockets.
 pub struct Engine {
-    front: Socket,
-    back: Socket,
-    /// Both are the same socket.
-    single: bool,
+    /// The frontend and the backend; one if both are the same socket.
+    sides: Vec<Side>,
     /// The ways that messages can go between these types.
     ways: &'static [Way],
     /// Both are ROUTERs, and messages are addressed from one to the other.
@@ -70,10 +67,8 @@ impl Engine {
             )));
         }
         Ok(Engine {
-            single,
+            sides: if single { vec![Side::new(front)] } else { vec![Side::new(front), Side::new(back)] },
             ways,
-            front,
-            back,
             swap_ids: false,
             capture: None,
             control: None,
@@ -109,7 +104,7 @@ impl Engine {
     /// Between two ROUTERs, puts the address of the receiver first in each message: requests then begin with both.
     pub fn swapping_ids(mut self) -> Self {
         let router = zmq_sys::ZMQ_ROUTER as i32;
-        self.swap_ids = self.front.kind() == router && self.back.kind() == router;
+        self.swap_ids = self.front().kind() == router && self.back().kind() == router;
         self
     }
 
@@ -119,17 +114,17 @@ impl Engine {
     }
 
     pub(super) fn front(&self) -> &Socket {
-        &self.front
+        self.sides[0].socket()
     }
 
     pub(super) fn back(&self) -> &Socket {
-        &self.back
+        self.sides[self.sides.len() - 1].socket()
     }
 
     /// All its sockets.
     pub(super) fn sockets(&self) -> impl Iterator<Item = &Socket> {
         let capture = self.capture.as_ref().map(Capture::socket);
-        [Some(&self.front), Some(&self.back), capture, self.control.as_ref()].into_iter().flatten()
+        [Some(self.front()), Some(self.back()), capture, self.control.as_ref()].into_iter().flatten()
     }
 
     /// Moves messages until a stop is wished, by the steer or the control socket.
@@ -148,22 +143,25 @@ impl Engine {
                 let meter = &self.meter;
                 self.order = obey(control, self.order, || meter.read())?;
             }
-            match self.order {
+            let moved = match self.order {
                 Order::Terminated => return Ok(()),
                 Order::Active if wish == Wish::Run => {
                     steer.enter(Phase::Running);
-                    if self.round()? > 0 {
-                        if checked.elapsed() > CHECK {
-                            interrupt.check()?;
-                            checked = Instant::now();
-                        }
-                        continue;
-                    }
+                    self.round_of(self.ways(), steer.waker())?
                 }
-                _ => steer.enter(Phase::Paused),
+                _ => {
+                    steer.enter(Phase::Paused);
+                    0
+                }
+            };
+            // A wait lets signal handlers run; a busy engine may not come to one for long.
+            let waited = moved == 0 && self.idle(steer, self.ways(), Deadline::never(), interrupt)?;
+            if waited {
+                checked = Instant::now();
+            } else if checked.elapsed() > CHECK {
+                interrupt.check()?;
+                checked = Instant::now();
             }
-            self.idle(steer, self.ways(), Deadline::never(), interrupt)?;
-            checked = Instant::now();
         }
     }
 
@@ -172,52 +170,38 @@ impl Engine {
         self.ways
     }
 
-    /// Moves what can be moved, up to a batch each way; returns how many messages that were.
-    pub(super) fn round(&mut self) -> Result<usize> {
-        self.round_of(self.ways())
-    }
-
-    /// [`Engine::round`] of some ways only.
-    pub(super) fn round_of(&mut self, ways: &[Way]) -> Result<usize> {
-        let events = self.look()?;
+    /// Moves what can be moved some ways, up to a batch each; returns how many messages that were.
+    pub(super) fn round_of(&mut self, ways: &[Way], waker: &Arc<Waker>) -> Result<usize> {
         self.stuck = false;
+        for side in &mut self.sides {
+            side.refresh(waker)?;
+        }
         let mut moved = 0;
         for way in ways {
-            if self.missing(*way, events).is_none() {
-                moved += self.pass(*way)?;
+            let (from, to) = self.ends(*way);
+            if self.sides[from].may_give() && (self.turns() || self.sides[to].has_room(waker)?) {
+                moved += self.pass(*way, waker)?;
             }
         }
         Ok(moved)
     }
 
-    /// What is missing on a way: something to take (from the socket of that index), or room for it (at the other one).
-    fn missing(&self, way: Way, events: [Events; 2]) -> Option<(usize, Events)> {
-        let (from, to) = match way {
+    /// Which sides a way leads from and to.
+    fn ends(&self, way: Way) -> (usize, usize) {
+        match way {
+            _ if self.sides.len() == 1 => (0, 0),
             Way::Forth => (0, 1),
             Way::Back => (1, 0),
-        };
-        if events[from] & POLLIN == 0 {
-            Some((from, POLLIN))
-        } else if events[to] & POLLOUT == 0 && !self.turns() {
-            Some((to, POLLOUT))
-        } else {
-            None
         }
     }
 
     /// Whether it is a REP that sends itself back what it received: it has room once it has received.
     fn turns(&self) -> bool {
-        self.single && self.front.kind() == zmq_sys::ZMQ_REP as i32
+        self.sides.len() == 1 && self.front().kind() == zmq_sys::ZMQ_REP as i32
     }
 
-    fn look(&self) -> Result<[Events; 2]> {
-        let front = self.front.events()?;
-        let back = if self.single { front } else { self.back.events()? };
-        Ok([front, back])
-    }
-
-    /// Moves up to a batch one way. The caller has seen that there is something, and room for it.
-    fn pass(&mut self, way: Way) -> Result<usize> {
+    /// Moves up to a batch one way, if there is something. The caller knows of room for it.
+    fn pass(&mut self, way: Way, waker: &Arc<Waker>) -> Result<usize> {
         let limit = self.limits[way as usize];
         let room = match &mut self.capture {
             Some(capture) => capture.room(limit)?,
@@ -226,24 +210,26 @@ impl Engine {
         if room == 0 {
             return Ok(0);
         }
-        let (from, to) = match way {
-            Way::Forth => (&self.front, &self.back),
-            Way::Back => (&self.back, &self.front),
-        };
-        self.batch.take(from, room)?;
+        let (from, to) = self.ends(way);
+        let guessed = self.sides[to].guesses_room();
+        self.sides[from].take(waker, &mut self.batch, room)?;
+        let taken = self.batch.len();
+        if taken == 0 {
+            return Ok(0);
+        }
         if self.swap_ids {
             self.batch.swap_ids();
         }
-        let (batch, capture) = (&mut self.batch, &mut self.capture);
-        let handed = self.meter.count(way, || {
-            let handed = match capture {
-                Some(capture) => batch.hand(to, Some(&mut |copy| capture.add(way, copy))),
-                None => batch.hand(to, None),
-            };
-            (handed.messages, handed.bytes, handed)
+        let mut handed = Handed::default();
+        let (side, batch, kept) = (&mut self.sides[to], &mut self.batch, self.capture.is_some());
+        let done = self.meter.count(way, || {
+            let done = side.hand(waker, batch, &mut handed, kept);
+            (handed.messages, handed.bytes, done)
         });
-        let taken = self.batch.len();
-        self.stuck |= taken > 0 && handed.messages == 0;
+        if let Some(capture) = &mut self.capture {
+            self.batch.show(&handed, &mut |copy| capture.add(way, copy));
+        }
+        self.stuck |= handed.messages == 0 && !guessed;
         self.limits[way as usize] = match handed.messages == taken {
             true => (limit * 2).min(BATCH),
             false => handed.messages.max(1),
@@ -251,75 +237,83 @@ impl Engine {
         if self.swap_ids {
             self.batch.swap_ids();
         }
-        let returned = self.batch.give_back(from, handed.messages);
+        let returned = self.sides[from].give_back(self.batch.rest(handed.messages));
         let captured = self.capture.as_mut().map_or(Ok(()), Capture::pay);
         // The first error says why; a socket that is gone has no use for what it gave.
-        handed.error.map_or(Ok(()), Err).and(returned).and(captured)?;
+        done.and(returned).and(captured)?;
         Ok(handed.messages)
     }
 
-    /// Waits until there may be something to move one of these ways, or something else is wished.
+    /// Waits until there may be something to move one of these ways, or something else is wished. False
+    /// if there was no need to wait.
     pub(super) fn idle(
         &mut self,
         steer: &Steer,
         ways: &[Way],
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let active = self.order == Order::Active && steer.wish() != Wish::Pause;
-        let Some(wants) = self.wants(if active { ways } else { &[] })? else {
-            return Ok(());
-        };
+        let ways = if active { ways } else { &[] };
         let waker = steer.waker();
-        let _listening = Listening::start(&wants, waker)?;
+        let capture = self.capture.as_ref().map(Capture::socket);
+        let full = match capture {
+            Some(capture) => !ways.is_empty() && capture.events()? & POLLOUT == 0,
+            None => false,
+        };
+        // What cannot be moved although there is something, and room for it, must not keep it awake.
+        let held = full || self.stuck;
+        let mut wants = [NOTHING; 2];
+        for way in ways {
+            let (from, to) = self.ends(*way);
+            if !self.sides[from].may_give() {
+                wants[from] |= POLLIN;
+            } else if !self.sides[to].may_take() && !self.turns() {
+                wants[to] |= POLLOUT;
+            } else if !held {
+                return Ok(false);
+            }
+        }
         let mut sources = vec![Source::readable(waker.fd())];
-        for (socket, want) in &wants {
+        for (side, want) in self.sides.iter_mut().zip(wants) {
+            if side.listen(waker, want)? && !held {
+                return Ok(false);
+            }
+            sources.push(Source::readable(side.socket().fd()));
+        }
+        let others = capture.map(|capture| (capture, if full { POLLOUT } else { NOTHING }));
+        let others: Vec<_> = others.into_iter().chain(self.control.iter().map(|control| (control, POLLIN))).collect();
+        let _listening = Listening::start(&others, waker)?;
+        for (socket, want) in &others {
             // Again after joining the list: what came in between woke nobody.
             if socket.events()? & want != 0 {
-                return Ok(());
+                return Ok(false);
             }
             sources.push(Source::readable(socket.fd()));
         }
         let deadline = if self.stuck { deadline.earlier(Deadline::after(RETRY)) } else { deadline };
         wait(&mut sources, deadline, interrupt)?;
-        waker.drain();
-        Ok(())
-    }
-
-    /// What each socket must have before a message can be moved; `None` if one can be moved now.
-    fn wants(&self, ways: &[Way]) -> Result<Option<Vec<(Socket, Events)>>> {
-        let events = self.look()?;
-        let capture = self.capture.as_ref().map(Capture::socket);
-        let full = match capture {
-            Some(capture) => capture.events()? & POLLOUT == 0,
-            None => false,
-        };
-        let mut wants = [NOTHING; 2];
-        for way in ways {
-            match self.missing(*way, events) {
-                Some((socket, event)) => wants[socket] |= event,
-                None if full || self.stuck => {}
-                None => return Ok(None),
+        let woken = !sources[0].seen.is_empty();
+        if woken {
+            waker.drain();
+        }
+        for (side, source) in self.sides.iter_mut().zip(&sources[1..]) {
+            if woken || !source.seen.is_empty() {
+                side.stir();
             }
         }
-        let mut all = vec![(self.front.clone(), wants[0] | if self.single { wants[1] } else { NOTHING })];
-        if !self.single {
-            all.push((self.back.clone(), wants[1]));
-        }
-        all.extend(capture.map(|capture| (capture.clone(), if full && !ways.is_empty() { POLLOUT } else { NOTHING })));
-        all.extend(self.control.iter().map(|control| (control.clone(), POLLIN)));
-        Ok(Some(all))
+        Ok(true)
     }
 }
 
 /// On the waiter lists of the engine's sockets for as long as it lives.
 struct Listening<'a> {
-    wants: &'a [(Socket, Events)],
+    wants: &'a [(&'a Socket, Events)],
     waker: &'a Arc<Waker>,
 }
 
 impl<'a> Listening<'a> {
-    fn start(wants: &'a [(Socket, Events)], waker: &'a Arc<Waker>) -> Result<Self> {
+    fn start(wants: &'a [(&'a Socket, Events)], waker: &'a Arc<Waker>) -> Result<Self> {
         let listening = Listening { wants, waker };
         for (socket, want) in wants {
             socket.listen(waker, *want)?;

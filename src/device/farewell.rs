@@ -100,7 +100,7 @@ impl Engine {
         let mut last = Instant::now();
         loop {
             let farewell = steer.farewell();
-            if self.round_of(ways)? > 0 {
+            if self.round_of(ways, steer.waker())? > 0 {
                 last = Instant::now();
                 if !farewell.deadline.is_over() {
                     continue;

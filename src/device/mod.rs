@@ -1,6 +1,6 @@
 //! Devices: whole messages moved between two sockets, on a native thread or in the calling one.
 //!
-//! [`engine`] is the one proxy loop behind all of them. It takes its [`batch`]es from one socket and hands them to the
+//! [`engine`] is the one proxy loop behind all of them. It takes its [`batch`]es from one [`side`] and hands them to the
 //! other, sends copies to a [`capture`] socket, counts in a [`meter`], and looks between two rounds at what others want of
 //! it: at the [`steer`], by which this process pauses and stops it, and at the [`control`] socket of a steerable proxy.
 //! [`handle`] gives an engine its own thread, and [`farewell`] ends it so that nothing is lost.
@@ -12,6 +12,7 @@ pub mod engine;
 pub mod farewell;
 pub mod handle;
 pub mod meter;
+pub mod side;
 pub mod steer;
 #[cfg(test)]
 mod tests;

@@ -134,7 +134,7 @@ pub(super) fn bytes_of(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let wanted = |_| PyTypeError::new_err(format!("bytes are wanted here, not {}", data.get_type()));
     Ok(match Payload::of(data).map_err(wanted)?.part() {
         Part::Bytes(bytes) => bytes.to_vec(),
-        Part::Message(message) => message.as_slice().to_vec(),
+        Part::Message(message) | Part::Given(message) => message.as_slice().to_vec(),
     })
 }
 

@@ -110,7 +110,7 @@ impl PyFrame {
             (None, None) => part.len() < usual_threshold(py)?,
         };
         let message = match part {
-            Part::Message(message) => message.share(),
+            Part::Message(message) | Part::Given(message) => message.share(),
             Part::Bytes(bytes) if copied => Message::from_slice(bytes),
             Part::Bytes(_) => return Self::lend(data, track),
         };

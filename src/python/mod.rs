@@ -1,17 +1,20 @@
 //! The glue between the core and Python: it parses arguments into types, calls the core, maps the result.
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
-//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`monitor`]
-//! and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and [`waiter`] for event
-//! loops; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its roles, [`auth`] the handler that says
-//! who may connect. Policy and looks are Python's: see the package.
+//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`batch`],
+//! [`array`], [`monitor`] and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and,
+//! for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its
+//! roles, [`auth`] the handler that says who may connect. Policy and looks are Python's: see the package.
 
+pub mod array;
 pub mod auth;
+pub mod batch;
 pub mod buffer;
 pub mod context;
 pub mod device;
 pub mod errors;
 pub mod frame;
+pub mod future;
 pub mod interrupt;
 pub mod json;
 pub mod loan;
@@ -35,13 +38,19 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::array::{array_frames, array_from_frames};
+    #[pymodule_export]
     use super::auth::{z85_decode, z85_encode, zap_password, zap_reply, PyZapHandler, PyZapPolicy, PyZapRequest};
+    #[pymodule_export]
+    use super::batch::haul::{record_layout, PyHaul};
     #[pymodule_export]
     use super::context::PyContext;
     #[pymodule_export]
     use super::device::{proxy, PyDevice, PyDeviceStats};
     #[pymodule_export]
     use super::frame::PyFrame;
+    #[pymodule_export]
+    use super::future::PyAsyncSocket;
     #[pymodule_export]
     use super::json::{json_dumps, json_loads};
     #[pymodule_export]

@@ -197,7 +197,8 @@ fn wait_for_frame(
     blocking(py, |signals| socket.recv(end, signals))
 }
 
-fn recv_frames(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>) -> PyResult<Frames> {
+/// Takes a whole message: at once with the GIL held, or waiting without it.
+pub fn recv_frames(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<f64>) -> PyResult<Frames> {
     match socket.try_recv_multipart() {
         Ok(frames) => Ok(frames),
         Err(error) if error.is_again() && flags & DONTWAIT == 0 => {

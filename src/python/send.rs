@@ -29,7 +29,8 @@ impl PySocket {
     ///
     /// `data` is bytes, a Frame, or anything contiguous and bytes-like (bytearray, memoryview, array, numpy), but no str: see
     /// send_string(). It is copied, unless it is a Frame or copy=False; even then, where it has fewer bytes than
-    /// `copy_threshold`. What is not copied must not be changed until libzmq is done with it.
+    /// `copy_threshold`. What is not copied must not be changed until libzmq is done with it. (Large `bytes` never are copied:
+    /// they cannot change.)
     ///
     /// Returns None for what was copied, else the frame's MessageTracker: with track=True it tells when libzmq is done, and
     /// without it is None (or done, for what was too small). track=True with a Frame that is not tracked raises ValueError.
@@ -56,7 +57,7 @@ impl PySocket {
         let socket = self.core().or_raise(py)?;
         if copy && routing_id.is_none() && group.is_none() {
             if let Ok(bytes) = data.cast::<PyBytes>() {
-                return send_bytes(py, socket, bytes.as_bytes(), flags, timeout);
+                return send_bytes(py, socket, bytes, flags, timeout);
             }
         }
         let threshold = (!copy).then(|| self.copy_threshold());
@@ -64,10 +65,10 @@ impl PySocket {
         let (mut payload, tracker) = manner.prepare(data)?;
         let mut part = payload.part();
         let flags_sent = flags & SNDMORE;
-        if part.len() < LARGE {
+        if part.len() < LARGE || !matches!(part, Part::Bytes(_)) {
             let tried = match &part {
                 Part::Bytes(bytes) => socket.try_send_bytes(bytes, flags_sent),
-                Part::Message(_) => socket.try_send(std::slice::from_mut(&mut part), flags_sent),
+                Part::Message(_) | Part::Given(_) => socket.try_send(std::slice::from_mut(&mut part), flags_sent),
             };
             match tried {
                 Ok(()) => return Ok(tracker),
@@ -129,7 +130,7 @@ impl PySocket {
         let py = slf.py();
         if kwargs.is_none() {
             if let Some(data) = json::dumps(obj)? {
-                return send_bytes(py, slf.get().core().or_raise(py)?, &data, flags, timeout).map(drop);
+                return send_copied(py, slf.get().core().or_raise(py)?, &data, flags, timeout);
             }
         }
         let otherwise = OTHERWISE.get_or_try_init(py, || json::named(py, "brokerless._messages", "_send_json"))?;
@@ -162,7 +163,8 @@ impl PySocket {
 const TO_PEERS: [i32; 2] = [zmq_sys::ZMQ_SERVER as i32, zmq_sys::ZMQ_PEER as i32];
 
 /// How a message is to be sent.
-pub struct Manner {
+pub struct Manner<'a> {
+    socket: &'a Socket,
     /// From so many bytes on memory is lent, not copied; None copies everything.
     threshold: Option<usize>,
     /// A tracker is wanted for what is lent.
@@ -173,7 +175,7 @@ pub struct Manner {
     group: Option<CString>,
 }
 
-impl Manner {
+impl<'a> Manner<'a> {
     /// From the arguments of a call.
     ///
     /// # Errors
@@ -181,7 +183,7 @@ impl Manner {
     #[inline]
     pub fn new(
         py: Python<'_>,
-        socket: &Socket,
+        socket: &'a Socket,
         threshold: Option<usize>,
         track: bool,
         routing_id: Option<u32>,
@@ -194,7 +196,8 @@ impl Manner {
         if group.is_some() && socket.kind() != zmq_sys::ZMQ_RADIO as i32 {
             return wrong("group= is for RADIO sockets");
         }
-        Ok(Manner { threshold, track, routing_id, group: group.map(group_name).transpose()? })
+        let group = group.map(group_name).transpose()?;
+        Ok(Manner { socket, threshold, track, routing_id, group })
     }
 
     /// What to send as one frame, and its tracker.
@@ -203,7 +206,11 @@ impl Manner {
         let py = data.py();
         let addressed = self.routing_id.is_some() || self.group.is_some();
         if let (Ok(bytes), None, false) = (data.cast::<PyBytes>(), self.threshold, addressed) {
-            return Ok((Payload::Bytes(bytes.clone()), None));
+            let payload = match bytes.as_bytes().len() {
+                LARGE.. if !self.socket.shares_memory() => Payload::Message(lent(bytes)?),
+                _ => Payload::Bytes(bytes.clone()),
+            };
+            return Ok((payload, None));
         }
         let (payload, tracker) = match data.cast::<PyFrame>() {
             Ok(frame) => self.prepare_frame(frame)?,
@@ -225,10 +232,13 @@ impl Manner {
         let py = msg_parts.py();
         let mut payloads = Vec::with_capacity(msg_parts.len().unwrap_or(0));
         let mut trackers = Vec::new();
+        // A frame that nobody tracks leaves nothing to be said of the message.
+        let mut tracked = true;
         each(msg_parts, |index, part| {
             let prepared = self.prepare(&part).map_err(|error| name_frame(py, error, index, &part));
             let (payload, tracker) = prepared?;
             payloads.push(payload);
+            tracked &= tracker.is_some();
             trackers.extend(tracker);
             Ok(())
         })?;
@@ -237,7 +247,7 @@ impl Manner {
                 "a message has at least one frame: send_multipart([b\"\"]) sends an empty one",
             ));
         }
-        let tracker = if trackers.is_empty() { None } else { tracker::of_all(py, trackers)? };
+        let tracker = if tracked { tracker::of_all(py, trackers)? } else { None };
         Ok((payloads, tracker))
     }
 
@@ -281,28 +291,61 @@ impl Manner {
     }
 }
 
-/// The common case: bytes that are copied, of which most can go at once.
+/// The common case: bytes, of which most can go at once.
 #[inline]
 fn send_bytes(
     py: Python<'_>,
     socket: &Socket,
-    data: &[u8],
+    bytes: &Bound<'_, PyBytes>,
     flags: i32,
     timeout: Option<f64>,
 ) -> PyResult<Option<Py<PyAny>>> {
+    let data = bytes.as_bytes();
+    if data.len() >= LARGE && !socket.shares_memory() {
+        return send_message(py, socket, &mut lent(bytes)?, flags, timeout);
+    }
+    send_copied(py, socket, data, flags, timeout)?;
+    Ok(None)
+}
+
+#[inline]
+fn send_copied(py: Python<'_>, socket: &Socket, data: &[u8], flags: i32, timeout: Option<f64>) -> PyResult<()> {
     if data.len() < LARGE {
         match socket.try_send_bytes(data, flags & SNDMORE) {
-            Ok(()) => return Ok(None),
+            Ok(()) => return Ok(()),
             Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
             Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
         }
     }
-    send_waiting(py, socket, &mut [Part::Bytes(data)], flags, timeout)?;
+    send_waiting(py, socket, &mut [Part::Bytes(data)], flags, timeout)
+}
+
+/// Bytes in a message without a copy: they never change, so that nobody can tell. (A receiver in the same context could: it
+/// would get this very memory, and must not write to it.)
+fn lent(bytes: &Bound<'_, PyBytes>) -> PyResult<Message> {
+    PyFrame::lend(bytes.as_any(), false)?.share(bytes.py())
+}
+
+fn send_message(
+    py: Python<'_>,
+    socket: &Socket,
+    message: &mut Message,
+    flags: i32,
+    timeout: Option<f64>,
+) -> PyResult<Option<Py<PyAny>>> {
+    let parts = &mut [Part::Given(message)];
+    match socket.try_send(parts, flags & SNDMORE) {
+        Ok(()) => return Ok(None),
+        Err(error) if error.is_again() && flags & DONTWAIT == 0 => {}
+        Err(error) => return Err(to_py(py, explain::send(socket, error, None))),
+    }
+    send_waiting(py, socket, parts, flags, timeout)?;
     Ok(None)
 }
 
+/// Sends what could not go at once, waiting for room without the GIL.
 #[cold]
-fn send_waiting(
+pub fn send_waiting(
     py: Python<'_>,
     socket: &Socket,
     parts: &mut [Part<'_>],

@@ -56,6 +56,11 @@ impl PySocket {
         self.socket.get().ok_or_else(Error::closed)
     }
 
+    /// Before `_open` or `_share`.
+    pub fn unopened() -> Self {
+        PySocket { socket: OnceLock::new(), copy_threshold: AtomicUsize::new(COPY_THRESHOLD) }
+    }
+
     fn fill(&self, socket: Socket) -> PyResult<()> {
         self.socket.set(socket).map_err(|_| PyTypeError::new_err("this socket was opened before"))
     }
@@ -66,7 +71,7 @@ impl PySocket {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        PySocket { socket: OnceLock::new(), copy_threshold: AtomicUsize::new(COPY_THRESHOLD) }
+        Self::unopened()
     }
 
     /// Opens libzmq's socket; once, by the constructor.
