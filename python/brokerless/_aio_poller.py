@@ -78,7 +78,8 @@ class _Polling:
             if isinstance(item, _core.Socket):
                 self.epoll.register(self.listen(item, flags), select.EPOLLIN)
             else:
-                self.epoll.register(poll._pollable(item), _epoll_flags(flags))
+                descriptor = item if isinstance(item, int) else item.fileno()
+                self.epoll.register(descriptor, _epoll_flags(flags))
         return self.epoll.fileno()
 
     def listen(self, socket: _core.Socket, flags: int) -> int:

@@ -43,7 +43,7 @@ class AsyncArrays(_AsyncSocket):
 
         return lane.send(self, attempt, flags, timeout)
 
-    def recv_array(  # type: ignore[override]
+    def recv_array(
         self, flags: int = 0, copy: bool = False, *, timeout: Optional[float] = None
     ) -> Awaitable[npt.NDArray[Any]]:
         """The next message as a numpy array; see `zmq.Socket.recv_array`."""

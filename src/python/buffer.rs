@@ -74,6 +74,8 @@ pub struct Held {
     // The order counts: the buffer goes first.
     buffer: PyUntypedBuffer,
     _view: Option<View>,
+    /// It had no dimensions, and looks like bytes now.
+    scalar: bool,
 }
 
 /// What stands between a buffer and an exporter that may be Python code.
@@ -89,14 +91,15 @@ impl Held {
             match PyUntypedBuffer::get(data) {
                 // A scalar's buffer has no dimensions, and PyO3 wants some.
                 Err(error) if error.is_instance_of::<PyBufferError>(data.py()) => {}
-                got => return Ok(Held { buffer: got?, _view: None }),
+                got => return Ok(Held { buffer: got?, _view: None, scalar: false }),
             }
         }
         let mut view = call(data.py().get_type::<PyMemoryView>().as_any(), &PyTuple::new(data.py(), [data])?)?;
-        if view.getattr("ndim")?.extract::<usize>()? == 0 {
+        let scalar = view.getattr("ndim")?.extract::<usize>()? == 0;
+        if scalar {
             view = view.call_method1("cast", ("B",))?;
         }
-        Ok(Held { buffer: PyUntypedBuffer::get(&view)?, _view: Some(View(view.cast_into()?.unbind())) })
+        Ok(Held { buffer: PyUntypedBuffer::get(&view)?, _view: Some(View(view.cast_into()?.unbind())), scalar })
     }
 }
 
@@ -181,7 +184,7 @@ impl Target {
     /// # Errors
     /// ValueError where there is no such axis, or no byte in a record.
     pub fn records(&self) -> PyResult<(usize, usize)> {
-        let shape = self.0.shape();
+        let shape = if self.0.scalar { &[] } else { self.0.shape() };
         let Some((&count, rest)) = shape.split_first() else {
             return Err(PyValueError::new_err("the buffer has no axis that counts records: its shape is ()"));
         };
