@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import os
+import socket as tcp
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,6 +175,52 @@ def test_lent_bytes_are_read_only(pyzmq):
     for zmq, readonly in ((brokerless, True), (pyzmq, False)):
         assert zmq.Frame(b"0123456789", copy=False).buffer.readonly == readonly
         assert not zmq.Frame(bytearray(10), copy=False).buffer.readonly
+
+
+def test_large_bytes_are_lent(both):
+    def case(zmq, context):
+        push = context.socket(zmq.PUSH)
+        # Nobody is there: what is sent stays with libzmq.
+        push.connect("tcp://127.0.0.1:1")
+        data, copied = bytes(100_000), bytes(100_000)
+        before = sys.getrefcount(data), sys.getrefcount(copied)
+        push.send(data)
+        push.send(memoryview(copied))
+        return sys.getrefcount(data) - before[0], sys.getrefcount(copied) - before[1]
+
+    assert both(case) == ((1, 0), (0, 0))
+
+
+def test_a_connection_within_the_machine_has_another_send_buffer(both):
+    def case(zmq, context, own=None):
+        pull, push = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+        if own is not None:
+            push.sndbuf = own
+        pull.bind("tcp://127.0.0.1:*")
+        with push.get_monitor_socket(zmq.EVENT_CONNECTED) as monitor:
+            push.connect(pull.last_endpoint)
+            assert monitor.poll(10_000)
+            event = part(zmq, "utils.monitor").recv_monitor_message(monitor)
+            with tcp.socket(fileno=os.dup(event["value"])) as connection:
+                return connection.getsockopt(tcp.SOL_SOCKET, tcp.SO_SNDBUF), push.sndbuf
+
+    with tcp.socket() as plain:
+        plain.setsockopt(tcp.SOL_SOCKET, tcp.SO_SNDBUF, 512 * 1024)
+        wanted = plain.getsockopt(tcp.SOL_SOCKET, tcp.SO_SNDBUF)
+        plain.setsockopt(tcp.SOL_SOCKET, tcp.SO_SNDBUF, 64 * 1024)
+        set_by_hand = plain.getsockopt(tcp.SOL_SOCKET, tcp.SO_SNDBUF)
+    (ours, option), (theirs, their_option) = both(case)
+    assert ours == wanted != theirs
+    assert option == their_option == -1
+    assert both(lambda zmq, context: case(zmq, context, 64 * 1024)) == ((set_by_hand, 64 * 1024),) * 2
+
+
+def test_the_sockets_of_devices_move_more_at_once(ctx, make_socket):
+    with brokerless.Streamer("tcp://127.0.0.1:*", "tcp://127.0.0.1:*", context=ctx) as device:
+        for socket in (device.frontend, device.backend):
+            assert (socket.in_batch_size, socket.out_batch_size) == (32 * 1024, 32 * 1024)
+    socket = make_socket(brokerless.PULL)
+    assert (socket.in_batch_size, socket.out_batch_size) == (8 * 1024, 8 * 1024)
 
 
 def test_drafts(both, pyzmq):
