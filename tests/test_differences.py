@@ -298,6 +298,15 @@ def test_levels_without_a_formatter(both, capsys):
     assert both(case) == (False, True)
 
 
+def test_the_case_of_an_option_that_is_read(both):
+    def case(zmq, context):
+        with context.socket(zmq.PUSH) as sock:
+            sock.Linger = 7
+            return [getattr(sock, name, None) for name in ("LINGER", "linger", "Linger")]
+
+    assert both(case) == ([7, 7, None], [7, 7, 7])
+
+
 def test_the_page_names_what_there_is():
     text = PAGE.read_text(encoding="utf-8")
     for name in ("SocketClosed", "ForkedProcessError", "UnknownAttribute", "install_as_zmq"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
+from typing import Any, Mapping, Optional
 
 from . import constants
 from .error import ZMQError
 
 
-class OptionAttributes:
-    """Turns attributes that a class does not declare into options, by their names in any case."""
+class OptionSetter:
+    """Turns what is assigned to attributes that a class does not declare into options, by their names in any case."""
 
     def __setattr__(self, key: str, value: Any) -> None:
         # In this order, as asking for the dictionary makes Python keep one.
@@ -19,11 +19,14 @@ class OptionAttributes:
             return
         self._set_option(key.upper(), self._option(key), value)
 
-    def __getattr__(self, key: str) -> Any:
-        if _declared(type(self), key):
-            # A property that raised AttributeError: with its own words.
-            return object.__getattribute__(self, key)
-        number = self._option(key)
+    def _option(self, key: str) -> int:
+        number = getattr(constants, key.upper(), None) if not key.startswith("_") else None
+        if not isinstance(number, int):
+            name = type(self).__name__
+            raise AttributeError(f"{name} has no such option: {key.upper()}")
+        return number
+
+    def _read_option(self, key: str, number: int) -> Any:
         try:
             return self._get_option(key.upper(), number)
         except ZMQError as error:
@@ -32,13 +35,6 @@ class OptionAttributes:
                 raise AttributeError(f"{key} attribute is write-only") from None
             raise
 
-    def _option(self, key: str) -> int:
-        number = getattr(constants, key.upper(), None) if not key.startswith("_") else None
-        if not isinstance(number, int):
-            name = type(self).__name__
-            raise AttributeError(f"{name} has no such option: {key.upper()}")
-        return number
-
     def _set_option(self, name: str, number: int, value: Any) -> None:
         raise NotImplementedError
 
@@ -46,8 +42,51 @@ class OptionAttributes:
         raise NotImplementedError
 
 
+class OptionAttributes(OptionSetter):
+    """Turns attributes that a class does not declare into options, read and written, by their names in any case."""
+
+    def __getattr__(self, key: str) -> Any:
+        if _declared(type(self), key):
+            # A property that raised AttributeError: with its own words.
+            return object.__getattribute__(self, key)
+        return self._read_option(key, self._option(key))
+
+
+class Option:
+    """An option as an attribute to be read; `OptionSetter` writes it.
+
+    A class with a `__getattr__` could do without. But for such a one Python looks up each method anew at each call, which
+    takes longer than a send.
+    """
+
+    __slots__ = ("key", "number")
+
+    def __init__(self, key: str, number: int) -> None:
+        self.key = key
+        self.number = number
+
+    def __get__(self, instance: Optional[OptionSetter], owner: Optional[type] = None) -> Any:
+        if instance is None:
+            name = getattr(owner, "__name__", "the class")
+            raise AttributeError(f"{self.key} is an option of each {name}, and not of the class")
+        return instance._read_option(self.key, self.number)
+
+
+def declare_options(cls: type, options: Mapping[str, int]) -> None:
+    """Gives a class its options as attributes, in upper and lower case, but what it declares otherwise."""
+    for name, number in options.items():
+        for key in (name, name.lower()):
+            if not hasattr(cls, key):
+                setattr(cls, key, Option(key, number))
+
+
 def _declared(cls: type, key: str) -> bool:
-    return any(key in base.__dict__ or key in _annotations(base) for base in cls.__mro__)
+    for base in cls.__mro__:
+        if key in base.__dict__:
+            return not isinstance(base.__dict__[key], Option)
+        if key in _annotations(base):
+            return True
+    return False
 
 
 def _annotations(cls: type) -> Any:

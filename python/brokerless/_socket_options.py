@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, List, Union
 
 from . import _core
-from ._options import OptionAttributes
+from ._options import OptionSetter, declare_options
 from .constants import PollEvent, SocketOption, _OptType
 
 
-class SocketOptions(_core.Socket, OptionAttributes):
+class SocketOptions(_core.Socket, OptionSetter):
     """The part of `Socket` that gets and sets options.
 
     Every SocketOption is an attribute too, in upper or lower case: `socket.linger = 0`, `socket.LAST_ENDPOINT`. Most
@@ -85,6 +85,9 @@ class SocketOptions(_core.Socket, OptionAttributes):
 
     # What the options are, for editors; a test compares the names with the core's table. Here a yes or no is 1 or 0.
     if TYPE_CHECKING:
+
+        def __getattr__(self, key: str) -> Any: ...
+
         # Queues and limits
 
         sndhwm: int
@@ -336,3 +339,6 @@ class SocketOptions(_core.Socket, OptionAttributes):
         """Read-only. Whether more frames follow the one that was received last."""
         thread_safe: int
         """Read-only. Whether the type is thread-safe in libzmq itself; here every socket is safe to use."""
+
+
+declare_options(SocketOptions, SocketOption.__members__)

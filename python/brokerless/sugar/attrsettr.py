@@ -1,5 +1,5 @@
 """pyzmq's name for options as attributes."""
 
-from .._options import OptionAttributes as AttributeSetter
+from .._options import OptionSetter as AttributeSetter
 
 __all__ = ["AttributeSetter"]
