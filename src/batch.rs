@@ -266,6 +266,7 @@ impl State {
         let mut first = before.checked_sub(1).map_or(0, |last| outbox.ends[last]);
         for &end in &outbox.ends[before..] {
             let sent = match &mut outbox.parts[first..end] {
+                [Part::Bytes(data)] if self.send_straight(data) => Ok(()),
                 [Part::Bytes(data)] => self.send_bytes(data, 0),
                 parts => self.send_parts(parts, 0),
             };
@@ -315,9 +316,11 @@ impl State {
             let Some(last) = frames.last_mut() else {
                 return Err(Error::again());
             };
-            if let Err(error) = self.recv_into(last) {
-                frames.truncate(before);
-                return Err(error);
+            if !self.recv_straight(last) {
+                if let Err(error) = self.recv_into(last) {
+                    frames.truncate(before);
+                    return Err(error);
+                }
             }
             if !last.more() {
                 return Ok(());

@@ -21,9 +21,7 @@ impl Socket {
     #[inline]
     pub fn try_send_bytes(&self, data: &[u8], flags: i32) -> Result<()> {
         let mut state = self.lock()?;
-        if flags == 0 && !state.mid_message && state.straight().is_some_and(|raw| raw.send_bytes(data, 0).is_ok()) {
-            state.stats.messages_sent += 1;
-            state.stats.bytes_sent += data.len() as u64;
+        if flags == 0 && state.send_straight(data) {
             return Ok(());
         }
         state.attempt(POLLOUT, true, &mut |state| state.send_bytes(data, flags))
@@ -58,9 +56,7 @@ impl Socket {
     #[inline]
     pub fn try_recv_into(&self, message: &mut Message) -> Result<()> {
         let mut state = self.lock()?;
-        if state.returned.is_empty() && state.straight().is_some_and(|raw| raw.recv(message).is_ok()) {
-            state.stats.messages_received += u64::from(!message.more());
-            state.stats.bytes_received += message.len() as u64;
+        if state.recv_straight(message) {
             return Ok(());
         }
         state.attempt(POLLIN, true, &mut |state| state.recv_into(message))
@@ -131,6 +127,28 @@ pub(crate) fn with_copies<'a>(parts: &'a mut [Part<'_>], copies: &'a mut [Option
 }
 
 impl State {
+    /// Sends a message of one frame if nothing but counting goes with it, and it can go now.
+    #[inline]
+    pub(crate) fn send_straight(&mut self, data: &[u8]) -> bool {
+        let sent = !self.mid_message && self.straight().is_some_and(|raw| raw.send_bytes(data, 0).is_ok());
+        if sent {
+            self.stats.messages_sent += 1;
+            self.stats.bytes_sent += data.len() as u64;
+        }
+        sent
+    }
+
+    /// Takes a frame, in place of `message`, if nothing but counting goes with it, and it is there.
+    #[inline]
+    pub(crate) fn recv_straight(&mut self, message: &mut Message) -> bool {
+        let taken = self.returned.is_empty() && self.straight().is_some_and(|raw| raw.recv(message).is_ok());
+        if taken {
+            self.stats.messages_received += u64::from(!message.more());
+            self.stats.bytes_received += message.len() as u64;
+        }
+        taken
+    }
+
     pub(crate) fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
         if self.mid_message {
             return self.send_parts(&mut [Part::Bytes(data)], flags);
