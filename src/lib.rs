@@ -2,15 +2,15 @@
 //!
 //! Read it in this order. [`ffi`] wraps libzmq's C calls, and is the only part with `unsafe`; [`error`] is what they
 //! return. [`wait`] is the one place where a thread sleeps, [`event`] what happens once, [`fork`] what a forked child
-//! has for itself. [`context`] and [`socket`] build on them: a socket is a [`lock`] around libzmq's socket and a list of
-//! waiters; [`transfer`] sends and receives through it, [`batch`] many messages at once, [`access`] reads and sets its
-//! options, whose types stand in the table of [`options`]; [`attach`] binds and connects it, [`closing`] ends it.
-//! [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what happens on a socket's
-//! connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there, and [`explain`] puts a
-//! failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets, and [`listener`] lets an
-//! event loop wait for one. [`device`] moves messages between two sockets on a native thread; [`pipeline`] counts what a
-//! push/pull pipeline does; [`json`] writes JSON as Python does, [`array`] reads what a message says of an array. [`auth`]
-//! says who may connect, on a native thread, and [`z85`] is how keys are written.
+//! has for itself. [`context`] and [`socket`] build on them: a socket is a [`lock`] around libzmq's socket, and whose
+//! turn it is the [`turns`] know; [`transfer`] sends and receives through it, [`batch`] many messages at once,
+//! [`access`] reads and sets its options, whose types stand in the table of [`options`]; [`attach`] binds and connects
+//! it, [`closing`] ends it. [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what
+//! happens on a socket's connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there,
+//! and [`explain`] puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets,
+//! and [`listener`] lets an event loop wait for one. [`device`] moves messages between two sockets on a native thread;
+//! [`pipeline`] counts what a push/pull pipeline does; [`json`] writes JSON as Python does, [`array`] reads what a
+//! message says of an array. [`auth`] says who may connect, on a native thread, and [`z85`] is how keys are written.
 //!
 //! No file here knows Python, but those in [`python`], which the feature of that name turns on.
 
@@ -46,5 +46,6 @@ pub mod socket;
 mod storm;
 pub mod subscriptions;
 pub mod transfer;
+pub mod turns;
 pub mod wait;
 pub mod z85;

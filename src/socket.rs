@@ -1,26 +1,23 @@
 //! A socket that any thread may use at any time.
 //!
 //! libzmq's sockets are not thread-safe, so each has one lock, held only around non-blocking libzmq calls. A call that
-//! cannot go on puts itself on the socket's list of waiters (under that lock, so that no change slips in between) and
-//! sleeps in `wait.rs` on the socket's descriptor and on its own waker. The descriptor is edge-triggered and the calls
-//! of other threads may use up its edge; so a call that finds waiters looks at the socket's events and wakes those whose
-//! turn it may be.
+//! cannot go on waits for its turn: see [`crate::turns`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::lock_api::{Mutex, MutexGuard};
 
 use crate::context::Context;
 use crate::error::{errno, Error, Result};
 use crate::ffi::{fork_generation, RawSocket};
-use crate::listener::is_readable;
 use crate::lock::Lock;
 use crate::message::Message;
 use crate::monitor::Watch;
 use crate::subscriptions::{Subscribed, Subscriptions};
-use crate::wait::{drain, wait, Deadline, Interrupt, Source, Waker};
+use crate::turns::Waiter;
+use crate::wait::drain;
 
 /// What a waiter waits for.
 pub type Events = i32;
@@ -30,13 +27,6 @@ pub const POLLIN: Events = zmq_sys::ZMQ_POLLIN as Events;
 pub const POLLOUT: Events = zmq_sys::ZMQ_POLLOUT as Events;
 /// Any change at all: for conditions that libzmq has no event for.
 pub(crate) const ANY: Events = 0;
-
-/// These say that there is room even where the queue to the one peer concerned is full, so that their events do not tell
-/// whose turn it is: among several threads that wait to send, one may use up the news that was meant for another.
-const ALWAYS_WRITABLE: [i32; 4] =
-    [zmq_sys::ZMQ_ROUTER as i32, zmq_sys::ZMQ_XPUB as i32, zmq_sys::ZMQ_SERVER as i32, zmq_sys::ZMQ_PEER as i32];
-/// So a thread that waits to send on one of them looks again this often.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// These do more with a message than to pass it on: a clock is read, or a datagram's size is checked.
 const LABORIOUS: [i32; 4] =
@@ -87,8 +77,9 @@ pub(crate) struct State {
     pub(crate) kind: i32,
     /// Nothing but counting goes with each of its messages.
     pub(crate) simple: bool,
-    waiters: Vec<Waiter>,
-    seen: Events,
+    pub(crate) waiters: Vec<Waiter>,
+    /// The events that those waiters were told of.
+    pub(crate) seen: Events,
     /// What a poll saw here, as long as nobody has done anything with the socket since: see `poller.rs`.
     pub(crate) known: Option<Events>,
     pub(crate) stats: Stats,
@@ -104,11 +95,6 @@ pub(crate) struct State {
     pub(crate) subscribed: Subscribed,
     /// Frames that were taken and given back: the next to be received.
     pub(crate) returned: VecDeque<Message>,
-}
-
-struct Waiter {
-    waker: Arc<Waker>,
-    want: Events,
 }
 
 impl Socket {
@@ -222,7 +208,7 @@ impl Socket {
 
     /// Looks at the state. In a forked child there is only `nothing`: a thread of the parent may have held the lock as it
     /// forked, and in the child nobody gives it back.
-    fn look<T>(&self, nothing: T, look: impl FnOnce(&State) -> T) -> T {
+    pub(crate) fn look<T>(&self, nothing: T, look: impl FnOnce(&State) -> T) -> T {
         if self.0.generation != fork_generation() {
             return nothing;
         }
@@ -246,113 +232,9 @@ impl Socket {
         Ok(self.0.state.lock())
     }
 
-    /// Tries once. EAGAIN means: not now.
-    pub(crate) fn once<T>(&self, want: Events, mut work: impl FnMut(&mut State) -> Result<T>) -> Result<T> {
-        let mut state = self.lock()?;
-        state.attempt(want, true, &mut work)
-    }
-
-    /// Tries until it works, the deadline is over, a signal handler raises, or the socket is closed.
-    pub(crate) fn run<T>(
-        &self,
-        want: Events,
-        deadline: Deadline,
-        interrupt: &mut dyn Interrupt,
-        mut work: impl FnMut(&mut State) -> Result<T>,
-    ) -> Result<T> {
-        let waker = Waker::of_this_thread()?;
-        {
-            let mut state = self.lock()?;
-            match state.attempt(want, true, &mut work) {
-                Err(error) if error.is_again() && !deadline.is_over() => {}
-                done => return done,
-            }
-            state.listen(&waker, want);
-        }
-        let done = self.run_as_waiter(want, &waker, deadline, interrupt, &mut work);
-        self.unlisten(&waker);
-        done
-    }
-
-    /// Puts a waker on the list of waiters.
-    pub(crate) fn listen(&self, waker: &Arc<Waker>, want: Events) -> Result<()> {
-        self.lock_idly()?.listen(waker, want);
-        Ok(())
-    }
-
-    /// Takes it off again, once. In a forked child there is no list to be taken off.
-    pub(crate) fn unlisten(&self, waker: &Arc<Waker>) {
-        if let Ok(mut state) = self.lock_idly() {
-            state.change(waker, None);
-        }
-    }
-
-    /// Works on the socket as one who is on the list of waiters and is not to be woken by his own work: takes the waker
-    /// off, tries once, and puts it on again for what `then` says that there is nothing of. Whether it is on the list.
-    ///
-    /// It is not where others wait: telling them may use up what came after the work, so that one has to look again.
-    pub(crate) fn attend<T>(
-        &self,
-        waker: &Arc<Waker>,
-        mut work: impl FnMut(&mut State) -> Result<T>,
-        then: impl FnOnce(&T) -> Option<Events>,
-    ) -> Result<(T, bool)> {
-        let mut state = self.lock()?;
-        state.change(waker, None);
-        let done = state.attempt(ANY, true, &mut work)?;
-        match then(&done) {
-            Some(want) if state.waiters.is_empty() => state.listen(waker, want),
-            _ => return Ok((done, false)),
-        }
-        Ok((done, true))
-    }
-
-    fn run_as_waiter<T>(
-        &self,
-        want: Events,
-        waker: &Arc<Waker>,
-        deadline: Deadline,
-        interrupt: &mut dyn Interrupt,
-        work: &mut impl FnMut(&mut State) -> Result<T>,
-    ) -> Result<T> {
-        let mut sources = [Source::readable(self.0.fd), Source::readable(waker.fd())];
-        let untold = want == POLLOUT && ALWAYS_WRITABLE.contains(&self.0.kind);
-        loop {
-            let look = if untold { deadline.earlier(Deadline::after(LOOK_AGAIN)) } else { deadline };
-            let ready = wait(&mut sources, look, interrupt)? || !deadline.is_over();
-            if !sources[1].seen.is_empty() {
-                // Before the look, so that a wake during it is kept for the next wait.
-                waker.drain();
-            }
-            let mut state = self.lock()?;
-            if state.raw.is_none() {
-                return Err(Error::closed_while_waiting());
-            }
-            let alone = matches!(&state.waiters[..], [only] if Arc::ptr_eq(&only.waker, waker));
-            if alone {
-                // Nobody else is to be told what this look finds.
-                state.waiters.clear();
-            }
-            // Asked again under the lock: an edge may have come since, which this look uses up.
-            let edge = !sources[0].seen.is_empty() || is_readable(self.0.fd);
-            match state.attempt(want, edge, work) {
-                Err(error) if error.is_again() && ready => {}
-                done => return done,
-            }
-            if alone {
-                state.listen(waker, want);
-            }
-        }
-    }
-
     /// ZMQ_EVENTS: what can be done now without waiting.
     pub fn events(&self) -> Result<Events> {
         self.once(ANY, |state| state.events())
-    }
-
-    /// Wakes every call that waits in this socket, to look again.
-    pub(crate) fn poke(&self) {
-        self.look((), State::wake_all);
     }
 }
 
@@ -380,112 +262,12 @@ impl State {
         }
     }
 
-    /// One try, and the wake-ups that it owes to others.
-    ///
-    /// `edge`: it may have used up the edge of the descriptor, so that every waiter with something to do must look. A
-    /// waiter that was merely woken owes only what is newly there; otherwise two that cannot go on would wake each other
-    /// for ever.
-    pub(crate) fn attempt<T>(
-        &mut self,
-        want: Events,
-        edge: bool,
-        work: &mut impl FnMut(&mut State) -> Result<T>,
-    ) -> Result<T> {
-        let mut done = work(self);
-        if done.as_ref().is_err_and(Error::is_again) && !self.has_looked(want) {
-            // A send looks at what the I/O threads have to say only now and then; this always does.
-            let now = match self.raw_events() {
-                Ok(now) => now,
-                Err(error) => {
-                    // The context ends. libzmq tells the socket once, and that was it: nobody else would wake.
-                    self.wake_all();
-                    return Err(error);
-                }
-            };
-            // What is missing here is news if it is there at the look below, whose edge nobody else will see.
-            self.seen &= now;
-            if now & want != 0 || (want == ANY && now & POLLIN != 0) {
-                done = work(self);
-            }
-        }
-        if !self.waiters.is_empty() && self.raw.is_some() {
-            let Ok(now) = self.raw_events() else {
-                // The context ends. That this call was told may be all that the socket is told: also who waits for an event
-                // that never comes is to know.
-                self.wake_all();
-                return done;
-            };
-            let news = if edge { now } else { now & !self.seen };
-            let shown = self.shown(news);
-            self.seen = now;
-            for waiter in &self.waiters {
-                if waiter.want & shown != 0 || (waiter.want == ANY && (edge || news != 0)) {
-                    waiter.waker.wake();
-                }
-            }
-        }
-        done
-    }
-
-    /// Whether a try that could not go on has looked at what the I/O threads have to say, and nobody else wants to know.
-    /// Receiving does. (A bell has to be taken back.)
-    fn has_looked(&self, want: Events) -> bool {
-        want == POLLIN && self.waiters.is_empty() && self.raw.as_ref().is_some_and(|raw| !raw.has_bell())
-    }
-
-    pub(crate) fn wake_all(&self) {
-        for waiter in &self.waiters {
-            waiter.waker.wake();
-        }
-    }
-
-    fn listen(&mut self, waker: &Arc<Waker>, want: Events) {
-        // To one who has just come everything is news.
-        self.seen = 0;
-        self.waiters.reserve_exact(1);
-        self.waiters.push(Waiter { waker: waker.clone(), want });
-    }
-
-    /// Changes what a waker on the list of waiters waits for, adds it, or takes it off. What is there is no news to it.
-    pub(crate) fn change(&mut self, waker: &Arc<Waker>, want: Option<Events>) {
-        let known = self.waiters.iter().position(|waiter| Arc::ptr_eq(&waiter.waker, waker));
-        match (known, want) {
-            (Some(index), Some(want)) => self.waiters[index].want = want,
-            (Some(index), None) => drop(self.waiters.swap_remove(index)),
-            (None, Some(want)) => self.waiters.push(Waiter { waker: waker.clone(), want }),
-            (None, None) => {}
-        }
-    }
-
-    /// Makes everything news to who waits.
-    pub(crate) fn renew(&mut self) {
-        self.seen = 0;
-    }
-
-    /// Forgets what rang so far, in the types whose descriptor goes on ringing for what was taken.
-    pub(crate) fn hush(&self) {
-        let rings = self.raw.as_ref().is_some_and(RawSocket::has_bell);
-        if rings && self.raw_events().is_err() {
-            // The context ends, and nobody else is told.
-            self.wake_all();
-        }
-    }
-
-    /// Whether anybody waits here but this one.
-    pub(crate) fn has_other_waiters(&self, own: Option<&Arc<Waker>>) -> bool {
-        self.waiters.iter().any(|waiter| own.is_none_or(|own| !Arc::ptr_eq(&waiter.waker, own)))
-    }
-
-    pub(crate) fn has_waiters(&self) -> bool {
-        !self.waiters.is_empty()
-    }
-
     /// ZMQ_EVENTS as a user may see it: our PUB is an XPUB, whose subscriptions are nobody's messages.
     pub(crate) fn events(&mut self) -> Result<Events> {
         Ok(self.shown(self.raw_events()?))
     }
 
-    fn shown(&self, events: Events) -> Events {
+    pub(crate) fn shown(&self, events: Events) -> Events {
         if self.subscriptions.is_some() {
             events & !POLLIN
         } else {
@@ -494,7 +276,7 @@ impl State {
     }
 
     /// ZMQ_EVENTS, with what was given back. Asking for it makes libzmq look at all that its I/O threads have to say.
-    fn raw_events(&self) -> Result<Events> {
+    pub(crate) fn raw_events(&self) -> Result<Events> {
         let raw = self.raw()?;
         if raw.has_bell() {
             // Before the look: what rings after it is news.
@@ -526,6 +308,8 @@ pub fn is_gone(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listener::is_readable;
+    use crate::wait::Waker;
 
     #[test]
     fn subscriptions_are_no_news_to_who_waits_for_messages() {
