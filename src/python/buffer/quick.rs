@@ -151,7 +151,7 @@ unsafe extern "C" fn quick_send(
         };
         if sent {
             // SAFETY: with the GIL, as above.
-            return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
+            return unsafe { Python::assume_attached() }.None().into_ptr();
         }
     }
     match SEND.get() {
@@ -211,7 +211,7 @@ unsafe extern "C" fn quick_send_json(
         });
         if sent {
             // SAFETY: with the GIL, as above.
-            return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
+            return unsafe { Python::assume_attached() }.None().into_ptr();
         }
         if let (Some(data), Some(whole)) = (data, SEND.get()) {
             return match new_bytes(py, &data) {
