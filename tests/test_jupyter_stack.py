@@ -93,11 +93,19 @@ async def main():
     stream.on_recv_stream(lambda stream, frames: replies.put_nowait(frames))
     seen = asyncio.Queue()
     outputs.on_recv(seen.put_nowait)
-    client.session.send(stream, "execute_request", {"code": "print('streamed')", "silent": False})
-    _, frames = client.session.feed_identities(await asyncio.wait_for(replies.get(), 20))
-    assert client.session.deserialize(frames)["content"]["status"] == "ok"
-    while b"streamed" not in b"".join(await asyncio.wait_for(seen.get(), 20)):
-        pass
+    for _ in range(20):
+        client.session.send(stream, "execute_request", {"code": "print('streamed')", "silent": False})
+        _, frames = client.session.feed_identities(await asyncio.wait_for(replies.get(), 20))
+        assert client.session.deserialize(frames)["content"]["status"] == "ok"
+        try:
+            while b"streamed" not in b"".join(await asyncio.wait_for(seen.get(), 1)):
+                pass
+            break
+        except asyncio.TimeoutError:
+            # It was printed before the subscription had come: iopub is a PUB.
+            continue
+    else:
+        raise AssertionError("no output")
     for used in (stream, outputs):
         used.on_recv(None)
         used.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from typing import Any
 
 import pytest
@@ -134,6 +135,7 @@ def test_a_cancelled_receive_gives_back_what_it_took(run: Any, push_pull: Any) -
     assert pull.stats.messages_received == 5
 
 
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="wait_for() of 3.8 drops what came as it gave up (bpo-37658)")
 def test_cancelling_at_random_loses_nothing(run: Any, pair: Any) -> None:
     push, pull = pair(zmq.PUSH, zmq.PULL, "tcp", sndhwm=20, rcvhwm=20)
     chance = random.Random(3)
