@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping
 
 from . import constants
 from .error import ZMQError
@@ -52,31 +52,28 @@ class OptionAttributes(OptionSetter):
         return self._read_option(key, self._option(key))
 
 
-class Option:
-    """An option as an attribute to be read; `OptionSetter` writes it.
+class Option(property):
+    """An option as an attribute.
 
     A class with a `__getattr__` could do without. But for such a one Python looks up each method anew at each call, which
     takes longer than a send.
     """
 
-    __slots__ = ("key", "number")
-
     def __init__(self, key: str, number: int) -> None:
-        self.key = key
-        self.number = number
+        def read(owner: OptionSetter) -> Any:
+            return owner._read_option(key, number)
 
-    def __get__(self, instance: Optional[OptionSetter], owner: Optional[type] = None) -> Any:
-        if instance is None:
-            name = getattr(owner, "__name__", "the class")
-            raise AttributeError(f"{self.key} is an option of each {name}, and not of the class")
-        return instance._read_option(self.key, self.number)
+        def write(owner: OptionSetter, value: Any) -> None:
+            owner._set_option(key.upper(), number, value)
+
+        super().__init__(read, write, doc=f"The option {key.upper()}: see SocketOption.")
 
 
-def declare_options(cls: type, options: Mapping[str, int]) -> None:
-    """Gives a class its options as attributes, in upper and lower case, but what it declares otherwise."""
+def declare_options(cls: type, options: Mapping[str, int], but: str) -> None:
+    """Gives a class its options as attributes, in upper and lower case, but one name and what it declares otherwise."""
     for name, number in options.items():
         for key in (name, name.lower()):
-            if not hasattr(cls, key):
+            if key != but and not hasattr(cls, key):
                 setattr(cls, key, Option(key, number))
 
 

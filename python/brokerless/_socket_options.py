@@ -341,4 +341,5 @@ class SocketOptions(_core.Socket, OptionSetter):
         """Read-only. Whether the type is thread-safe in libzmq itself; here every socket is safe to use."""
 
 
-declare_options(SocketOptions, SocketOption.__members__)
+# Its type a socket knows without asking.
+declare_options(SocketOptions, SocketOption.__members__, but="type")
