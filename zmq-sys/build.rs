@@ -1,7 +1,7 @@
 //! Builds libzmq 4.3.5 from the sources in the crate `zeromq-src`, with libsodium, the draft API and the platform's features.
 //!
 //! All of libzmq is compiled as one file, so that the compiler sees through the small calls between its parts (a message
-//! passes about forty of them on its way): send and receive of 16 bytes over inproc take 38 ns instead of 61. It also takes
+//! passes many of them on its way): send and receive of 16 bytes over inproc take 38 ns instead of 61. It also takes
 //! a fifth of the time to build.
 //!
 //! Upstream's CMake probes the machine and writes what it finds to platform.hpp; `zeromq-src` leaves that file empty.

@@ -508,8 +508,8 @@ class Socket:
         """Sends many messages, and returns how many: all of them. Much faster than a loop of send().
 
         `messages` is an iterable. Each message is bytes, or anything contiguous and bytes-like (one frame), or a list or tuple
-        of those (all its frames). They are copied. A generator is asked for a message when the one before has gone, so that
-        an endless one does not fill the memory.
+        of those (all its frames). They are copied, but large `bytes` as in send(). A generator is asked for a message when the
+        one before has gone, so that an endless one does not fill the memory.
 
         Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds in all or, without one, for SNDTIMEO
         milliseconds in all (by default for ever). Raises Again when there was none in time, TypeError with the number of what
@@ -903,8 +903,8 @@ def set_spin(seconds: float) -> None:
     """Lets each thread of this process that has to wait in a socket, a poll or a device look for so many seconds first, and only
     then sleep: 0, the default, is to sleep at once, and 1 is the most.
 
-    A look finds what has come sooner than the system wakes a thread that sleeps: 50e-6 can take a third off a round trip
-    where processors are free. It takes a whole processor meanwhile, and where there is none to spare it makes all slower.
+    A look finds what has come sooner than the system wakes a thread that sleeps, which can shorten round trips where
+    processors are free. It takes a whole processor meanwhile, and where there is none to spare it makes all slower.
     Raises ValueError for a number that is negative, NaN or above 1.
     """
 

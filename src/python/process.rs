@@ -32,8 +32,8 @@ pub fn strerror(errno: i32) -> String {
 /// Lets each thread of this process that has to wait in a socket, a poll or a device look for so many seconds first, and only
 /// then sleep: 0, the default, is to sleep at once, and 1 is the most.
 ///
-/// A look finds what has come sooner than the system wakes a thread that sleeps: 50e-6 can take a third off a round trip
-/// where processors are free. It takes a whole processor meanwhile, and where there is none to spare it makes all slower.
+/// A look finds what has come sooner than the system wakes a thread that sleeps, which can shorten round trips where
+/// processors are free. It takes a whole processor meanwhile, and where there is none to spare it makes all slower.
 /// Raises ValueError for a number that is negative, NaN or above 1.
 #[pyfunction]
 pub fn set_spin(seconds: f64) -> PyResult<()> {

@@ -180,7 +180,8 @@ def test_a_closed_socket_cancels_them(run: Any, pair: Any) -> None:
 
     async def main() -> None:
         calls = [asyncio.ensure_future(push.send_many(numbers(50))), asyncio.ensure_future(pull.recv_many(99, min=99))]
-        await asyncio.sleep(0.01)
+        while not push.stats.messages_sent:
+            await asyncio.sleep(0)
         for sock in (push, pull):
             sock.close()
         for call in calls:

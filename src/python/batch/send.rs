@@ -25,8 +25,8 @@ impl PySocket {
     /// Sends many messages, and returns how many: all of them. Much faster than a loop of send().
     ///
     /// `messages` is an iterable. Each message is bytes, or anything contiguous and bytes-like (one frame), or a list or tuple
-    /// of those (all its frames). They are copied. A generator is asked for a message when the one before has gone, so that
-    /// an endless one does not fill the memory.
+    /// of those (all its frames). They are copied, but large `bytes` as in send(). A generator is asked for a message when the
+    /// one before has gone, so that an endless one does not fill the memory.
     ///
     /// Waits for room: with flags=DONTWAIT not at all, else for `timeout` seconds in all or, without one, for SNDTIMEO
     /// milliseconds in all (by default for ever). Raises Again when there was none in time, TypeError with the number of what

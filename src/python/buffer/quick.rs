@@ -141,24 +141,20 @@ unsafe extern "C" fn quick_send(
 ) -> *mut ffi::PyObject {
     if count == 1 && names.is_null() {
         // SAFETY: Python calls a method with the GIL, an object of its class, and as many arguments as it says.
-        let sent = unsafe {
+        let (py, socket, data) = unsafe {
             let py = Python::assume_attached();
-            let data = Borrowed::from_ptr(py, *args);
-            socket_of(py, slf).zip(data.cast::<PyBytes>().ok()).is_some_and(|(socket, data)| {
-                let data = data.as_bytes();
-                data.len() < LARGE && unpanicked(|| socket.try_send_bytes(data, 0).is_ok())
-            })
+            (py, socket_of(py, slf), Borrowed::from_ptr(py, *args))
         };
+        let sent = socket.zip(data.cast::<PyBytes>().ok()).is_some_and(|(socket, data)| {
+            let data = data.as_bytes();
+            data.len() < LARGE && unpanicked(|| socket.try_send_bytes(data, 0).is_ok())
+        });
         if sent {
-            // SAFETY: with the GIL, as above.
-            return unsafe { Python::assume_attached() }.None().into_ptr();
+            return py.None().into_ptr();
         }
     }
-    match SEND.get() {
-        // SAFETY: what Python has called this with, handed on.
-        Some(whole) => unsafe { whole.call(slf, args, count, names) },
-        None => std::ptr::null_mut(),
-    }
+    // SAFETY: what Python has called this with, handed on.
+    unsafe { hand_on(&SEND, slf, args, count, names) }
 }
 
 unsafe extern "C" fn quick_recv(
@@ -167,27 +163,12 @@ unsafe extern "C" fn quick_recv(
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    if count == 0 && names.is_null() {
-        let mut message = Message::new();
-        // SAFETY: as in `quick_send`.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: as in `quick_send`.
-        let socket = unsafe { socket_of(py, slf) };
-        if socket.is_some_and(|socket| unpanicked(|| socket.try_recv_into(&mut message).is_ok())) {
-            return match to_bytes(py, &message) {
-                Ok(bytes) => bytes.into_ptr(),
-                Err(error) => {
-                    error.restore(py);
-                    std::ptr::null_mut()
-                }
-            };
-        }
+    fn read(py: Python<'_>, message: Message) -> PyResult<Bound<'_, PyAny>> {
+        to_bytes(py, &message).map(Bound::into_any)
     }
-    match RECV.get() {
-        // SAFETY: as in `quick_send`.
-        Some(whole) => unsafe { whole.call(slf, args, count, names) },
-        None => std::ptr::null_mut(),
-    }
+
+    // SAFETY: as in `quick_send`.
+    unsafe { take(slf, count, names, read).unwrap_or_else(|| hand_on(&RECV, slf, args, count, names)) }
 }
 
 unsafe extern "C" fn quick_send_json(
@@ -210,25 +191,18 @@ unsafe extern "C" fn quick_send_json(
             })
         });
         if sent {
-            // SAFETY: with the GIL, as above.
-            return unsafe { Python::assume_attached() }.None().into_ptr();
+            return py.None().into_ptr();
         }
-        if let (Some(data), Some(whole)) = (data, SEND.get()) {
+        if let Some(data) = data {
             return match new_bytes(py, &data) {
                 // SAFETY: the arguments of `send(data)`.
-                Ok(data) => unsafe { whole.call(slf, &data.as_ptr(), 1, std::ptr::null_mut()) },
-                Err(error) => {
-                    error.restore(py);
-                    std::ptr::null_mut()
-                }
+                Ok(data) => unsafe { hand_on(&SEND, slf, &data.as_ptr(), 1, std::ptr::null_mut()) },
+                Err(error) => answer(py, Err(error)),
             };
         }
     }
-    match SEND_JSON.get() {
-        // SAFETY: as in `quick_send`.
-        Some(whole) => unsafe { whole.call(slf, args, count, names) },
-        None => std::ptr::null_mut(),
-    }
+    // SAFETY: as in `quick_send`.
+    unsafe { hand_on(&SEND_JSON, slf, args, count, names) }
 }
 
 unsafe extern "C" fn quick_recv_json(
@@ -237,25 +211,60 @@ unsafe extern "C" fn quick_recv_json(
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    if count == 0 && names.is_null() {
-        let mut message = Message::new();
-        // SAFETY: as in `quick_send`.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: as in `quick_send`.
-        let socket = unsafe { socket_of(py, slf) };
-        if socket.is_some_and(|socket| unpanicked(|| socket.try_recv_into(&mut message).is_ok())) {
-            return match json::read(py, message) {
-                Ok(object) => object.into_ptr(),
-                Err(error) => {
-                    error.restore(py);
-                    std::ptr::null_mut()
-                }
-            };
+    // SAFETY: as in `quick_send`.
+    unsafe { take(slf, count, names, json::read).unwrap_or_else(|| hand_on(&RECV_JSON, slf, args, count, names)) }
+}
+
+/// What a call without arguments makes of the frame that is there; None if the whole method is to see to it.
+///
+/// # Safety
+/// As for [`Fast`].
+#[inline]
+unsafe fn take(
+    slf: *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    make: impl for<'py> FnOnce(Python<'py>, Message) -> PyResult<Bound<'py, PyAny>>,
+) -> Option<*mut ffi::PyObject> {
+    if count != 0 || !names.is_null() {
+        return None;
+    }
+    // SAFETY: as the caller says.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: as the caller says.
+    let socket = unsafe { socket_of(py, slf) }?;
+    let mut message = Message::new();
+    unpanicked(|| socket.try_recv_into(&mut message).is_ok()).then(|| answer(py, make(py, message)))
+}
+
+/// What C is given for a result: the object, or NULL with the exception set.
+#[inline]
+fn answer(py: Python<'_>, made: PyResult<Bound<'_, PyAny>>) -> *mut ffi::PyObject {
+    match made {
+        Ok(object) => object.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
         }
     }
-    match RECV_JSON.get() {
-        // SAFETY: as in `quick_send`.
+}
+
+/// Leaves the call to the method that PyO3 made.
+///
+/// # Safety
+/// As for [`Fast`].
+#[inline]
+unsafe fn hand_on(
+    whole: &OnceLock<Whole>,
+    slf: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    match whole.get() {
+        // SAFETY: as the caller says.
         Some(whole) => unsafe { whole.call(slf, args, count, names) },
+        // Set before this function was put in its place.
         None => std::ptr::null_mut(),
     }
 }
