@@ -6,7 +6,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, Union, overload
 
-from . import _core
+from . import _core, _opened
 from ._monitoring import Monitoring
 from .constants import Errno, SocketOption, SocketType
 from .error import ZMQBindError, ZMQError
@@ -132,6 +132,8 @@ class Socket(Monitoring, Generic[_Received]):
             self._open(ctx_or_socket, socket_type)
         # Past the options, of which it is one; not by way of the dictionary, which Python does not keep until it is asked for.
         object.__setattr__(self, "type", SocketType(self.get(SocketOption.TYPE)))
+        if not self._shadow:
+            _opened.socket_opened(self)
 
     def _become(self, shadow: Union[Socket[Any], int]) -> None:
         self._shadow = True
