@@ -16,7 +16,7 @@ import weakref
 from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from .. import _opened
+from .. import _opened, _survey
 
 #: What serves the notebook itself: sockets opened by these are no cell's, even if a cell's `print()` made them do it.
 MACHINERY = frozenset(
@@ -49,6 +49,8 @@ class Cell:
         self.parent = parent
         #: Its code as it was typed.
         self.source = source
+        #: Whether what it opens outlives the cell's next run, all of it.
+        self.keeps = False
 
     def __repr__(self) -> str:
         return f"<cell [{self.number}] {self.id}>"
@@ -63,10 +65,11 @@ class _Run:
 
 
 class _Owned:
-    """A thing, weakly, and its cell."""
+    """A thing, weakly, and its cell; whether it outlives the cell's next run."""
 
     def __init__(self, thing: Any, cell: Cell) -> None:
         self.cell = cell
+        self.kept = False
         address = id(thing)
         self.thing = weakref.ref(thing, lambda _: _owners.pop(address, None))
 
@@ -89,14 +92,18 @@ def cell_of(thing: Any) -> Optional[Cell]:
 
 
 def opened_in(cell_id: str) -> List[Any]:
-    """What the runs of the cell with this id have opened and what still exists, closed or not, in the order of opening."""
-    owned = [owned for owned in _opened._all(_owners.values()) if owned.cell.id == cell_id]
-    return [thing for thing in (owned.thing() for owned in owned) if thing is not None]
+    """What the runs of the cell with this id have opened, in the order of opening, and is to go with its next run."""
+    found = [owned for owned in _opened._all(_owners.values()) if owned.cell.id == cell_id]
+    things = [owned.thing() for owned in found if not (owned.kept or owned.cell.keeps)]
+    return [thing for thing in things if thing is not None]
 
 
-def disown(thing: Any) -> None:
-    """Lets a thing outlive its cell's next run: from now on no cell owns it."""
-    _owners.pop(id(thing), None)
+def keep(thing: Any) -> bool:
+    """Has a thing outlive its cell's next run; whether it is a cell's."""
+    if cell_of(thing) is None:
+        return False
+    _owners[id(thing)].kept = True
+    return True
 
 
 def load(shell: Any) -> None:
@@ -108,6 +115,7 @@ def load(shell: Any) -> None:
     shell.events.register("pre_run_cell", _begins)
     shell.events.register("post_run_cell", _ended)
     _opened.hooks.append(_own)
+    _survey.cell_number = _number_of
     at_work = shell.displayhook.exec_result
     if at_work is not None:
         _enter(_cell(at_work.info, at_work.execution_count), at_work.info)
@@ -121,6 +129,7 @@ def unload(shell: Any) -> None:
     shell.events.unregister("pre_run_cell", _begins)
     shell.events.unregister("post_run_cell", _ended)
     _opened.hooks.remove(_own)
+    _survey.cell_number = _no_number
     _shell = _last = None
     _current.set(None)
     _running.clear()
@@ -166,6 +175,15 @@ def _ended(result: Any) -> None:
         del _running[threading.get_ident()]
         # What this thread does by itself from now on (a widget's callback) belongs to the last cell.
         _current.set(None)
+
+
+def _number_of(thing: Any) -> Optional[int]:
+    cell = cell_of(thing)
+    return None if cell is None else cell.number
+
+
+def _no_number(_thing: Any) -> Optional[int]:
+    return None
 
 
 def _own(thing: Any) -> None:
