@@ -34,7 +34,7 @@ def load(shell: Any) -> None:
         _patch(threading.Thread, "start", _starting)
     _patch(ThreadPoolExecutor, "submit", _submitting)
     publisher = getattr(shell, "display_pub", None)
-    if hasattr(publisher, "register_hook") and not hasattr(publisher, "_parent_header"):
+    if publisher is not None and hasattr(publisher, "register_hook") and not hasattr(publisher, "_parent_header"):
         _publisher = publisher
         publisher.register_hook(_address)
 
