@@ -60,10 +60,10 @@ def say(text: str, command: Optional[str] = None) -> None:
 
 def why(error: BaseException) -> str:
     """What an error says to people."""
-    if isinstance(error, Again) and error.detail is not None:
+    if isinstance(error, ZMQError):
         # "Resource temporarily unavailable" is what programs go by.
-        return error.detail
-    if isinstance(error, OSError) and not isinstance(error, ZMQError) and error.strerror:
+        return error.detail if isinstance(error, Again) and error.detail is not None else str(error)
+    if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return str(error)
 
