@@ -222,8 +222,7 @@ def _protocol(answer: Zmtp) -> None:
     _good("protocol", f"ZMTP {major}.{minor}, security {answer.mechanism}")
     if answer.mechanism in ("PLAIN", "CURVE"):
         wants = "a name and a password (plain_username)" if answer.mechanism == "PLAIN" else "keys (curve_serverkey)"
-        side = f"who connects needs {wants}" if answer.as_server else "it is no server: who connects has to be one"
-        _print("note", "security", side)
+        _print("note", "security", f"who connects needs {wants}")
     if answer.refusal is not None:
         raise _Trouble("security", f"it lets nobody in without credentials (ZAP says {answer.refusal})")
 

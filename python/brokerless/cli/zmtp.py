@@ -56,8 +56,6 @@ class Zmtp(NamedTuple):
     version: Tuple[int, int]
     #: NULL, PLAIN, CURVE...
     mechanism: str
-    #: With PLAIN and CURVE: whether it is the side that checks who comes.
-    as_server: bool
     #: The type of the socket, such as "REP"; None if it does not tell strangers.
     socket_type: Optional[str]
     #: What it says why it lets nobody in, if it does.
@@ -159,7 +157,8 @@ def _greet(connection: network.socket, timeout: float) -> Answer:
         if version[0] < 3:
             # The revision of ZMTP 2 is 1, and the number of the type follows.
             old = _NUMBERED[version[1]] if version[1] < len(_NUMBERED) else None
-            return Zmtp((2, 0), "NULL", False, old, None)
+            return Zmtp((2, 0), "NULL", old, None)
+        # What follows the mechanism would tell the side that checks who comes, but libzmq leaves that empty.
         rest = reader.exactly(52)
         mechanism = rest[:20].rstrip(b"\0").decode("ascii", "backslashreplace")
         if mechanism == "NULL":
@@ -168,7 +167,7 @@ def _greet(connection: network.socket, timeout: float) -> Answer:
         return Stranger(ended.got) if ended.got[:1] not in (b"", b"\xff") else Silent(ended.closed)
     except OSError:
         return Silent(closed=True)
-    known = Zmtp((version[0], version[1]), mechanism, rest[20] == 1, None, None)
+    known = Zmtp((version[0], version[1]), mechanism, None, None)
     return _first_command(reader, known) if mechanism == "NULL" else known
 
 

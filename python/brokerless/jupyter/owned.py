@@ -22,10 +22,11 @@ import warnings
 from typing import Any, Callable, Iterable, List, Optional, Tuple
 from weakref import WeakSet
 
-from .. import _opened
+from .. import _opened, _port_holder
 from ..constants import SocketOption
 from ..context import Context
 from ..device import _Device
+from ..devices import ProcessDevice
 from ..error import Again, ContextTerminated, SocketClosed, ZMQError
 from ..pipeline.worker import Worker
 from ..socket import LAST_WORDS, Socket
@@ -34,6 +35,8 @@ from . import cells
 #: Seconds that devices and workers have to end, all together. They need milliseconds; a job in hand may need for ever.
 _PATIENCE = 1.0
 
+#: What is stopped, and not just closed.
+_STOPPED: Tuple[Any, ...] = (_Device, ProcessDevice, Worker)
 _MAGICS: Tuple[str, ...] = ("keep", "own")
 
 _shell: Any = None
@@ -53,6 +56,7 @@ def load(shell: Any) -> None:
     for name, magic in zip(_MAGICS, (_keep_magic, _own_magic)):
         shell.register_magic_function(magic, magic_kind="line", magic_name=name)
     _former_hook, threading.excepthook = threading.excepthook, _thread_failed
+    _port_holder.process_name = _peer_name
 
 
 def unload(shell: Any) -> None:
@@ -64,6 +68,7 @@ def unload(shell: Any) -> None:
     cells.began.remove(_began)
     for name in _MAGICS:
         shell.magics_manager.magics["line"].pop(name, None)
+    _port_holder.process_name = _no_name
     if threading.excepthook is _thread_failed and _former_hook is not None:
         threading.excepthook, _former_hook = _former_hook, None
 
@@ -90,14 +95,17 @@ def close(things: Iterable[Any]) -> None:
     _bereaved.update(thread for thread in threading.enumerate() if thread is not threading.current_thread())
     devices = [thing for thing in several if isinstance(thing, _Device) and thing.running]
     workers = [thing for thing in several if isinstance(thing, Worker)]
-    others = [thing for thing in several if not isinstance(thing, (Context, Socket, Worker, _Device))]
+    processes = [thing for thing in several if isinstance(thing, ProcessDevice)]
+    others = [thing for thing in several if not isinstance(thing, (Context, Socket, *_STOPPED))]
     # All are asked before one is waited for.
     for device in devices:
         _try(device, device._running("stop").ask_stop, 0)
     for worker in workers:
         _try(worker, worker._loop.stop)
+    for device in processes:
+        _try(device, device.launcher.terminate)
     end = time.monotonic() + _PATIENCE
-    for device in devices:
+    for device in [*devices, *processes]:
         _try(device, device.join, max(0.0, end - time.monotonic()))
     for worker in workers:
         _try(worker, _join, worker, end)
@@ -128,6 +136,8 @@ def _try(thing: Any, step: Callable[..., Any], *args: Any) -> None:
 def _is_over(thing: Any) -> bool:
     if isinstance(thing, _Device):
         return all(socket.closed for socket in thing._sockets) and not thing.running
+    if isinstance(thing, ProcessDevice):
+        return not thing.launcher.is_alive()
     if isinstance(thing, (Context, Socket)) and thing._shadow:
         # Another handle to what somebody else opened.
         return True
@@ -160,7 +170,12 @@ def _close_socket(socket: Any) -> None:
         # Somebody closes it, or ends its context, at this moment.
         linger = 0
     most = int(LAST_WORDS * 1000)
-    socket.close(most if linger < 0 else min(linger, most))
+    try:
+        socket.close(most if linger < 0 else min(linger, most))
+    finally:
+        # A class of the program's own may do otherwise.
+        if not socket.closed:
+            socket._abandon(LAST_WORDS)
 
 
 def _end_context(context: Any) -> None:
@@ -177,6 +192,17 @@ def _thread_failed(args: Any) -> None:
     expected = issubclass(args.exc_type, (SocketClosed, ContextTerminated))
     if not (expected and args.thread in _bereaved) and _former_hook is not None:
         _former_hook(args)
+
+
+def _peer_name(pid: int) -> Optional[str]:
+    """What the notebook calls a process."""
+    from . import peers
+
+    return next((f"the peer {peer.name}" for peer in peers.find() if peer.pid == pid), None)
+
+
+def _no_name(_pid: int) -> Optional[str]:
+    return None
 
 
 # The magics
