@@ -449,8 +449,11 @@ def test_a_port_that_another_cell_has_is_reported_with_the_cell(kernel, name, fr
 def test_a_port_that_a_peer_has_is_reported_with_its_name(kernel, free_port):
     kernel.run("from brokerless.jupyter import peers; peers.load(get_ipython())")
     kernel.run(
-        f"%%peer --wait server\nimport brokerless as zmq\nsock = zmq.Context.instance().socket(zmq.REP)\n"
-        f"sock.bind('tcp://*:{free_port}')"
+        f"%%peer server\nimport brokerless as zmq\nsock = zmq.Context.instance().socket(zmq.REP)\n"
+        f"sock.bind('tcp://*:{free_port}')\nsock.recv()"
+    )
+    kernel.run(
+        f"req = ctx.socket(zmq.REQ); req.connect('tcp://127.0.0.1:{free_port}'); req.wait_for_peers(1, timeout=20)"
     )
     said = fails(kernel, f"ctx.socket(zmq.REP).bind('tcp://127.0.0.1:{free_port}')", "binds")
     assert "), the peer server, running since" in said

@@ -17,26 +17,14 @@ What is meant to persist can be kept, as here, where a run after the first would
 from __future__ import annotations
 
 import threading
-import time
-import warnings
-from typing import Any, Callable, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 from weakref import WeakSet
 
-from .. import _opened, _port_holder
-from ..constants import SocketOption
-from ..context import Context
-from ..device import _Device
-from ..devices import ProcessDevice
-from ..error import Again, ContextTerminated, SocketClosed, ZMQError
-from ..pipeline.worker import Worker
-from ..socket import LAST_WORDS, Socket
+from .. import _port_holder
+from ..error import ContextTerminated, SocketClosed
 from . import cells
+from .closing import close, parts, still_open
 
-#: Seconds that devices and workers have to end, all together. They need milliseconds; a job in hand may need for ever.
-_PATIENCE = 1.0
-
-#: What is stopped, and not just closed.
-_STOPPED: Tuple[Any, ...] = (_Device, ProcessDevice, Worker)
 _MAGICS: Tuple[str, ...] = ("keep", "own")
 
 _shell: Any = None
@@ -79,112 +67,16 @@ def keep(*things: Any) -> None:
     Raises TypeError for what no cell has opened.
     """
     for thing in things:
-        known = [cells.keep(part) for part in (thing, *_parts(thing))]
+        known = [cells.keep(part) for part in (thing, *parts(thing))]
         if not any(known):
             raise TypeError(f"no cell has opened {thing!r}")
 
 
-def close(things: Iterable[Any]) -> None:
-    """Closes sockets, stops devices and roles, and ends contexts if no other socket is open in them, without lingering here.
-
-    What goes wrong with one of them is a RuntimeWarning, and does not save the others.
-    """
-    several = [thing for thing in things if not _is_over(thing)]
-    if not several:
-        return
-    _bereaved.update(thread for thread in threading.enumerate() if thread is not threading.current_thread())
-    devices = [thing for thing in several if isinstance(thing, _Device) and thing.running]
-    workers = [thing for thing in several if isinstance(thing, Worker)]
-    processes = [thing for thing in several if isinstance(thing, ProcessDevice)]
-    others = [thing for thing in several if not isinstance(thing, (Context, Socket, *_STOPPED))]
-    # All are asked before one is waited for.
-    for device in devices:
-        _try(device, device._running("stop").ask_stop, 0)
-    for worker in workers:
-        _try(worker, worker._loop.stop)
-    for device in processes:
-        _try(device, device.launcher.terminate)
-    end = time.monotonic() + _PATIENCE
-    for device in [*devices, *processes]:
-        _try(device, device.join, max(0.0, end - time.monotonic()))
-    for worker in workers:
-        _try(worker, _join, worker, end)
-    # What has not ended by now does so when it finds its sockets closed.
-    sockets = [socket for socket in several if isinstance(socket, Socket)]
-    for socket in [*sockets, *(part for thing in several for part in _parts(thing))]:
-        _try(socket, _close_socket, socket)
-    for other in others:
-        _try(other, other.close)
-    for context in several:
-        if isinstance(context, Context):
-            _try(context, _end_context, context)
-
-
 def _began(cell: cells.Cell) -> None:
-    if _on:
-        close(cells.opened_in(cell.id))
-
-
-def _try(thing: Any, step: Callable[..., Any], *args: Any) -> None:
-    try:
-        step(*args)
-    except Exception as error:
-        text = f"{thing!r}, which the last run of this cell had opened, did not end well: {error}"
-        warnings.warn(text, RuntimeWarning, stacklevel=3)
-
-
-def _is_over(thing: Any) -> bool:
-    if isinstance(thing, _Device):
-        return all(socket.closed for socket in thing._sockets) and not thing.running
-    if isinstance(thing, ProcessDevice):
-        return not thing.launcher.is_alive()
-    if isinstance(thing, (Context, Socket)) and thing._shadow:
-        # Another handle to what somebody else opened.
-        return True
-    over: bool = thing.closed
-    return over
-
-
-def _parts(thing: Any) -> List[Any]:
-    """The sockets of a device or role."""
-    if isinstance(thing, _Device):
-        return list(thing._sockets)
-    held = (getattr(thing, name, None) for name in ("socket", "source", "sink"))
-    return [] if isinstance(thing, (Context, Socket)) else [socket for socket in held if isinstance(socket, Socket)]
-
-
-def _join(worker: Worker, end: float) -> None:
-    try:
-        worker.stop(max(0.0, end - time.monotonic()))
-    except Again:
-        # The job in hand goes on, and its result is nobody's.
-        return
-
-
-def _close_socket(socket: Any) -> None:
-    if socket.closed:
-        return
-    try:
-        linger = socket.get(SocketOption.LINGER)
-    except ZMQError:
-        # Somebody closes it, or ends its context, at this moment.
-        linger = 0
-    most = int(LAST_WORDS * 1000)
-    try:
-        socket.close(most if linger < 0 else min(linger, most))
-    finally:
-        # A class of the program's own may do otherwise.
-        if not socket.closed:
-            socket._abandon(LAST_WORDS)
-
-
-def _end_context(context: Any) -> None:
-    shared = getattr(type(context), "_instance", None) is context
-    if context.closed or shared:
-        return
-    address = context.underlying
-    if not any(socket.context.underlying == address for socket in _opened.sockets()):
-        context._abandon(LAST_WORDS)
+    left = still_open(cells.opened_in(cell.id)) if _on else []
+    if left:
+        _bereaved.update(thread for thread in threading.enumerate() if thread is not threading.current_thread())
+        close(left)
 
 
 def _thread_failed(args: Any) -> None:
