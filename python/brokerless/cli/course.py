@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import List, Tuple
 
-from ._shell import Failure, Options, parser
+from ._options import Options, parser
+from ._shell import Failure
 
 __all__ = ["SOURCES", "main"]
 
