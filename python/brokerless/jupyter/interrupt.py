@@ -15,7 +15,7 @@ import types
 from typing import Any, List, Optional, Tuple
 
 from ..socket import Socket
-from . import await_stop, deadlock, interrupt_where
+from . import await_stop, deadlock, interrupt_end, interrupt_where
 
 _shell: Any = None
 #: What the shell had for exceptions of its own: their types, and who shows them.
@@ -39,6 +39,7 @@ def load(shell: Any) -> None:
     _line(shell, KeyboardInterrupt())
     await_stop.load(shell)
     deadlock.load(shell)
+    interrupt_end.load(shell)
 
 
 def unload(shell: Any) -> None:
@@ -46,6 +47,7 @@ def unload(shell: Any) -> None:
     global _shell, _before, _ours
     if _shell is None:
         return
+    interrupt_end.unload(_shell)
     deadlock.unload(_shell)
     await_stop.unload(_shell)
     _shell.events.unregister("pre_run_cell", _begins)
