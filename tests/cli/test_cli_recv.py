@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_the_forms(start, make_socket, form, expected):
 
 
 def test_a_terminal_that_lacks_a_letter(start, make_socket):
-    running = start("recv", "PULL", "@tcp://127.0.0.1:*", "-n", "1", env={"PYTHONIOENCODING": "ascii"})
+    running = start("recv", "PULL", "@tcp://127.0.0.1:*", "-n", "1", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     make_socket(zmq.PUSH, connect=running.endpoint()).send("zwölf".encode())
     assert running.ends() == (0, "zw\\xf6lf\n", "")
 
