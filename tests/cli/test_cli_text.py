@@ -53,7 +53,7 @@ def test_sizes(count, shown):
     assert size(count) == shown
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "x", "²", "１"])
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "x", "²", "\uff11"])
 def test_what_does_not_count(text):
     with pytest.raises(ArgumentTypeError):
         number(text)
