@@ -68,7 +68,9 @@ def install(
         raise KernelError(
             f"{folder} has another kernel ({shown}): give this one another --name, or replace it with --force"
         )
-    spec = _spec(display_name or (DISPLAY_NAME if folder.name == NAME else f"{DISPLAY_NAME[:-1]}: {folder.name})"))
+    shown = display_name or (DISPLAY_NAME if folder.name == NAME else f"{DISPLAY_NAME[:-1]}: {folder.name})")
+    argv = [sys.executable, "-m", _MODULE, "-f", "{connection_file}"]
+    spec = {**_ask(), "argv": argv, "display_name": shown}
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Made beside it: Jupyter never sees half a kernel, and what was there stays if this fails.
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -153,10 +155,10 @@ def missing(error: ImportError) -> KernelError:
     return KernelError(f"{what}: {sys.executable} -m pip install ipykernel")
 
 
-def _spec(display_name: str) -> Dict[str, Any]:
-    # -c puts the working folder in front of the path, where anything may lie.
+def _ask() -> Dict[str, Any]:
+    """The kernel.json of ipykernel's own kernels."""
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:1] = {sys.path!r}\n{_ASK}"],
+        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{_ASK}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
@@ -168,8 +170,7 @@ def _spec(display_name: str) -> Dict[str, Any]:
             raise missing(ModuleNotFoundError(name=absent[1]))
         raise KernelError(f"ipykernel cannot be imported on brokerless: {last}")
     spec: Dict[str, Any] = json.loads(done.stdout)
-    argv = [sys.executable, "-m", _MODULE, "-f", "{connection_file}"]
-    return {**spec, "argv": argv, "display_name": display_name}
+    return spec
 
 
 def _read(folder: Path) -> Optional[Dict[str, Any]]:
