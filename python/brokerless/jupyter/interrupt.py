@@ -137,11 +137,13 @@ def _cut(tb: Optional[types.TracebackType]) -> None:
 def _let_go(shell: Any, value: BaseException) -> None:
     """Lets go of the frames of what was interrupted, wherever the shell and Python keep them."""
     seen = set()
-    known: Optional[BaseException] = value
-    while known is not None and id(known) not in seen:
-        seen.add(id(known))
-        known.__traceback__ = None
-        known = known.__cause__ or known.__context__
+    known: List[Optional[BaseException]] = [value]
+    while known:
+        error = known.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error.__traceback__ = None
+            known += (error.__cause__, error.__context__)
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):
         vars(sys).pop(name, None)
     shell.InteractiveTB.tb = None
