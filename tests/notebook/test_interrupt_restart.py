@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ipykernel")
 
+from conftest import wait_until
 from live_kernel import live_kernel
 
 LOAD = """
@@ -115,3 +117,16 @@ def test_a_kernel_ends_while_a_cell_waits(empty: float, what: str) -> None:
         took = kernel.shut_down()
         print(f"{what}: {took:.2f} s, empty {empty:.2f} s")
         assert took < empty + MORE
+
+
+def test_a_kernel_ends_with_a_peer(empty: float) -> None:
+    with live_kernel() as kernel:
+        kernel.run(LOAD + "from brokerless.jupyter import peers; peers.load(get_ipython())")
+        kernel.run("%%peer waits\nimport brokerless as zmq\nzmq.Context().socket(zmq.REP).recv()")
+        # A process is a child of the thread that started it.
+        tasks = Path(f"/proc/{kernel.pid}/task").iterdir()
+        (child,) = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        took = kernel.shut_down()
+        print(f"a peer: {took:.2f} s, empty {empty:.2f} s")
+        assert took < empty + MORE
+        assert wait_until(lambda: not Path(f"/proc/{child}").exists())
