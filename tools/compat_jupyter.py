@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from tools.compat import gist, line
+from tools.compat import gist
 from tools.compat_jupyter_setup import BUILD, SUITES, Suite, environment, fetch, lab_variables, variables
 from tools.compat_run import FileRun, Outcome, Runner
 from tools.compat_setup import ROOT, SetupError
@@ -77,6 +77,10 @@ def jobs(names: Sequence[str]) -> List[Job]:
     return sorted(wanted, key=lambda job: SLOW.index(job[1].name) if job[1].name in SLOW else len(SLOW))
 
 
+def line(name: object, tests: object, passes: object, notes: str = "") -> str:
+    return f"{name:<42} {tests:>6} {passes:>7}   {notes}".rstrip()
+
+
 def kind_of(run: FileRun, test: str) -> str:
     return run.outcomes.get(test, Outcome("not run")).kind
 
@@ -99,7 +103,7 @@ def row(run: FileRun, reasons: Mapping[str, str]) -> str:
         notes.append("cannot be run")
     if run.reruns:
         notes.append(f"{run.reruns} run again")
-    return line(run.name, len(run.collected), passed(run), ", ".join(notes)).rstrip()
+    return line(run.name, len(run.collected), passed(run), ", ".join(notes))
 
 
 def run_all(
