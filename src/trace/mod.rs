@@ -74,12 +74,8 @@ struct Book {
 impl Trace {
     /// Of these sockets, each named once. The last `keep` messages are kept, `bytes` bytes of each of their first frames.
     pub fn new(sockets: &[Socket], keep: usize, bytes: usize) -> Self {
-        let book = Book {
-            begun: None,
-            records: VecDeque::new(),
-            dropped: 0,
-            endpoints: vec![Vec::new(); sockets.len()],
-        };
+        let book =
+            Book { begun: None, records: VecDeque::new(), dropped: 0, endpoints: vec![Vec::new(); sockets.len()] };
         Trace {
             log: Arc::new(Log { keep, bytes, book: Mutex::new(book) }),
             sockets: sockets.iter().map(|socket| Arc::downgrade(&socket.0)).collect(),
