@@ -164,8 +164,7 @@ class Trace:
             record = Record(self._kinds[party][0], direction, time, elapsed, parts, size, heads, sizes)
             records.append((party, record))
         parties = [
-            Party(name, kind, context, endpoints)
-            for (name, kind), (context, endpoints) in zip(self._kinds, places)
+            Party(name, kind, context, endpoints) for (name, kind), (context, endpoints) in zip(self._kinds, places)
         ]
         return records, parties
 
@@ -236,7 +235,7 @@ class Trace:
         return html(self.svg(last=100))
 
 
-def _check(value: int, name: str, least: int) -> None:
+def _check(value: object, name: str, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} is an int, not {value!r}")
     if value < least:
@@ -257,7 +256,7 @@ def _named(things: Tuple[Any, ...]) -> List[Tuple[str, Any]]:
                 known.add(address)
                 found.append((name, socket))
     names = [name for name, _ in found]
-    counts = {name: 0 for name in names}
+    counts = dict.fromkeys(names, 0)
     numbered = []
     for name, socket in found:
         counts[name] += 1

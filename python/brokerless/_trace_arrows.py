@@ -17,6 +17,10 @@ _TURNS = {SocketType.REQ, SocketType.REP}
 _COMPARED = 4
 
 
+#: What "localhost" may stand for.
+_LOOPBACK = {"127.0.0.1", "[::1]"}
+
+
 class Party(NamedTuple):
     """A traced socket."""
 
@@ -39,7 +43,9 @@ class Arrow(NamedTuple):
 
     source: str
     target: str
-    #: What its sender did; what its receiver did, if only that was traced.
+    #: Seconds after the trace began: when it was sent; when it was received, if only that was traced.
+    elapsed: float
+    #: The message; where both sides are traced, as the one saw it that had fewer frames: no envelope, no routing id.
     record: Record
     #: Seconds between the two, where both are traced.
     took: Optional[float] = None
@@ -92,8 +98,10 @@ def arrows(parties: Sequence[Party], records: Sequence[Tuple[int, Record]]) -> L
     for index, ends in receivers.items():
         party, record = records[index]
         for end in ends:
-            took = records[end][1].elapsed - record.elapsed
-            drawn.append((index, Arrow(parties[party].name, parties[records[end][0]].name, record, took)))
+            receiver, received = records[end]
+            plain = min(record, received, key=lambda side: side.parts)
+            took = received.elapsed - record.elapsed
+            drawn.append((index, Arrow(parties[party].name, parties[receiver].name, record.elapsed, plain, took)))
         if not ends:
             drawn.append((index, _to_nobody_seen(parties, links[party], party, record)))
     return [arrow for _, arrow in sorted(drawn, key=lambda pair: pair[0])]
@@ -101,13 +109,13 @@ def arrows(parties: Sequence[Party], records: Sequence[Tuple[int, Record]]) -> L
 
 def _from_outside(parties: Sequence[Party], entry: Tuple[int, Record]) -> Arrow:
     party, record = entry
-    return Arrow(parties[party].outside, parties[party].name, record)
+    return Arrow(parties[party].outside, parties[party].name, record.elapsed, record)
 
 
 def _to_nobody_seen(parties: Sequence[Party], links: List[int], party: int, record: Record) -> Arrow:
     if len(links) == 1:
-        return Arrow(parties[party].name, parties[links[0]].name, record, lost=True)
-    return Arrow(parties[party].name, parties[party].outside, record)
+        return Arrow(parties[party].name, parties[links[0]].name, record.elapsed, record, lost=True)
+    return Arrow(parties[party].name, parties[party].outside, record.elapsed, record)
 
 
 def _key(record: Record, own: SocketType, other: SocketType) -> Optional[_Key]:
@@ -155,8 +163,11 @@ def _meet(bound: str, connected: str) -> bool:
     host, _, port = rest.rpartition(":")
     # "source;destination" names where a connection is to come from, too.
     host_too, _, port_too = rest_too.rpartition(";")[2].rpartition(":")
-    everywhere = host in ("*", "0.0.0.0", "[::]")
-    return port == port_too and (host == host_too or (everywhere and _is_here(host_too)))
+    if port != port_too:
+        return False
+    if host in ("*", "0.0.0.0", "[::]"):
+        return _is_here(host_too)
+    return host == host_too or ("localhost" in (host, host_too) and {host, host_too} & _LOOPBACK != set())
 
 
 def _is_here(host: str) -> bool:

@@ -38,7 +38,7 @@ def _said(arrow: Arrow) -> str:
 
 
 def _when(arrow: Arrow) -> str:
-    return f"{arrow.record.elapsed * 1e3:.3f} ms"
+    return f"{arrow.elapsed * 1e3:.3f} ms"
 
 
 def _lifelines(parties: Sequence[Party], arrows: Sequence[Arrow]) -> List[str]:
@@ -137,13 +137,17 @@ def _lifeline(name: str, x: int, height: int, known: Dict[str, Party]) -> List[s
 def _drawn(arrow: Arrow, start: int, end: int, y: int) -> List[str]:
     record, step = arrow.record, 1 if end > start else -1
     room = int((abs(end - start) - 24) / _CHARACTER)
+    # In the middle, unless another lifeline may be there.
+    x, anchor = (start + end) // 2, "middle"
+    if abs(end - start) > _COLUMN:
+        x, anchor = start + step * 10, "start" if step > 0 else "end"
     took = "" if arrow.took is None else f", took {arrow.took * 1e3:.3f} ms"
     lost = ", not received" if arrow.lost else ""
     whole = f"{arrow.source} to {arrow.target}, {_when(arrow)}{took}{lost}, {record.size} bytes: {record.text}"
     lines = [
         f"<g><title>{_xml(whole)}</title>",
         f'<text class="zt-small" x="{_GUTTER - 8}" y="{y + 3}" text-anchor="end">{_when(arrow)}</text>',
-        f'<text x="{(start + end) // 2}" y="{y - 5}" text-anchor="middle">{_xml(_short(_said(arrow), room))}</text>',
+        f'<text x="{x}" y="{y - 5}" text-anchor="{anchor}">{_xml(_short(_said(arrow), room))}</text>',
     ]
     if arrow.lost:
         tip = (start + end) // 2 + step * 60
