@@ -53,7 +53,8 @@ def ways(parties, *entries):
     [
         (b"", "(empty)"),
         (b"Hello", "Hello"),
-        (b' { "a" : [1, 2] }', ' { "a" : [1, 2] }'),
+        (b' { "a" : [1, 2] }', '{"a":[1,2]}'),
+        (b"  ", "  "),
         (b'{ "a" : [1, 2],\n "b": "\xc3\xbc" }', '{"a":[1,2],"b":"ü"}'),
         (b"{no json", "{no json"),
         (b"[" * 50, "[" * 50),
@@ -177,7 +178,7 @@ def test_a_conversation_is_drawn_between_its_sockets(pair):
         re.fullmatch(r" *[\d.]+ ms  (.*?)  +(\d+) B  (.*?)(  \(took [\d.]+ ms\))?", line).groups() for line in lines
     ]
     assert [(way, int(size), said, took is not None) for way, size, said, took in shown] == [
-        ("REQ -> REP", 12, '{"n":[1,2]}', True),
+        ("REQ -> REP", 13, '{"n":[1,2]}', True),
         ("REP -> REQ", 4, "<ok>", True),
         ("REQ -x REP", 17, "nobody reads this", False),
     ]
@@ -185,7 +186,7 @@ def test_a_conversation_is_drawn_between_its_sockets(pair):
         "sequenceDiagram",
         "    participant L0 as REQ",
         "    participant L1 as REP",
-        "    L0->>L1: 12 B  #123;#34;n#34;:[1,2]#125;",
+        "    L0->>L1: 13 B  #123;#34;n#34;:[1,2]#125;",
         "    L1->>L0: 4 B  #60;ok#62;",
         "    L0-xL1: 17 B  nobody reads this",
     ]
@@ -241,7 +242,7 @@ def test_it_is_saved_as_what_the_name_says(pair, tmp_path):
     t.save(str(tmp_path / "a.mmd"))
     assert (tmp_path / "a.svg").read_text("utf8") == t.svg()
     assert (tmp_path / "a.mmd").read_text("utf8") == t.to_mermaid()
-    with pytest.raises(ValueError, match="a.png"):
+    with pytest.raises(ValueError, match="not as"):
         t.save(tmp_path / "a.png")
     with pytest.raises(OSError):
         t.save(tmp_path / "nowhere" / "a.svg")

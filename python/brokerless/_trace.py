@@ -63,7 +63,7 @@ def _frame_text(head: bytes, size: int) -> str:
         text = head.decode("utf8") if not cut else _decode_cut(head)
     except UnicodeDecodeError:
         return head.hex(" ") + end
-    if not cut and text[:1] in "{[":
+    if not cut and text.lstrip()[:1] in ("{", "["):
         text = _compact(text)
     odd = sum(not (char.isprintable() or char in "\t\r\n") for char in text)
     if odd * 4 > len(text):
