@@ -1,4 +1,4 @@
-"""Traces: what went through sockets, recorded by the core while it happens. How it looks is the business of `_trace_picture`."""
+"""Traces: what went through sockets, recorded by the core while it happens. How that looks, `_trace_picture` decides."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._trace_arrows import Arrow, Party
 
 _T = TypeVar("_T", bound="Trace")
+_Path = Union[str, "os.PathLike[str]"]
 
 #: What stands for a frame that has no bytes.
 EMPTY = "(empty)"
@@ -43,7 +44,7 @@ class Record:
 
     @property
     def text(self) -> str:
-        """The frames for people, " | " between them: JSON compactly, else text, else hexadecimal; "…" where something is missing."""
+        """The frames for people, " | " between them: compact JSON, else text, else hexadecimal; "…" where something is missing."""
         shown = [_frame_text(head, size) for head, size in zip(self.frames, self.sizes)]
         if len(shown) < self.parts:
             shown.append(f"… {self.parts - len(shown)} more")
@@ -137,8 +138,8 @@ class Trace:
     def records(self) -> List[Record]:
         """The messages that are kept, a list of Record, in the order of their times.
 
-        A message counts as sent just before libzmq takes its last frame, and as received when libzmq has handed over the last one. One
-        that was taken and given back (a batch that was interrupted, an await that was cancelled) was not received.
+        A message counts as sent just before libzmq takes its last frame, and as received when libzmq has handed that over.
+        One that was taken and given back (a batch that was interrupted, an await that was cancelled) was not received.
         """
         return [record for _, record in self._read()[0]]
 
@@ -198,9 +199,9 @@ class Trace:
     def svg(self, last: Optional[int] = None) -> str:
         """The sequence diagram as SVG text: a line for each socket, and an arrow for each message, from the top down.
 
-        Of two traced sockets, one of which is connected to where the other is bound, a send and the receive of the same message are
-        one arrow; a broken one ends in a cross where the message was not received, so far or at all. Everything else comes from or
-        goes to a line of its own for the peers that are not traced. `last` draws only so many arrows, the last ones.
+        Of two traced sockets, one of which is connected to where the other is bound, a send and the receive of the same
+        message are one arrow; a broken one ends in a cross where the message was not received, so far or at all. Everything
+        else comes from or goes to a line for the peers that are not traced. `last` draws only so many arrows, the last ones.
 
         Raises TypeError or ValueError for a `last` that is no int above 0.
         """
@@ -214,7 +215,7 @@ class Trace:
 
         return mermaid(*self._arrows(last))
 
-    def save(self, path: Union[str, os.PathLike[str]]) -> None:
+    def save(self, path: _Path) -> None:
         """Writes the diagram to a file: to "x.svg" as svg(), to "x.mmd" as to_mermaid().
 
         Raises ValueError for another ending, OSError if the file cannot be written.
