@@ -330,12 +330,16 @@ impl State {
 
     /// Puts frames back, as the next to be received.
     pub(crate) fn put_back(&mut self, frames: impl DoubleEndedIterator<Item = Message>) {
+        let before = self.returned.len();
         for frame in frames.rev() {
             self.stats.bytes_received = self.stats.bytes_received.saturating_sub(frame.len() as u64);
             if !frame.more() {
                 self.stats.messages_received = self.stats.messages_received.saturating_sub(1);
             }
             self.returned.push_front(frame);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.take_back(self.returned.iter().take(self.returned.len() - before));
         }
     }
 }

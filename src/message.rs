@@ -31,6 +31,14 @@ pub enum Part<'a> {
 }
 
 impl Part<'_> {
+    /// The frame's bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Part::Bytes(bytes) => bytes,
+            Part::Message(message) | Part::Given(message) => message.as_slice(),
+        }
+    }
+
     /// The frame's size in bytes.
     pub fn len(&self) -> usize {
         match self {

@@ -16,6 +16,7 @@ use crate::lock::Lock;
 use crate::message::Message;
 use crate::monitor::Watch;
 use crate::subscriptions::{Subscribed, Subscriptions};
+use crate::trace::Taps;
 use crate::turns::Waiter;
 use crate::wait::drain;
 
@@ -95,6 +96,8 @@ pub(crate) struct State {
     pub(crate) subscribed: Subscribed,
     /// Frames that were taken and given back: the next to be received.
     pub(crate) returned: VecDeque<Message>,
+    /// Those who record its messages.
+    pub(crate) trace: Option<Box<Taps>>,
 }
 
 impl Socket {
@@ -117,10 +120,10 @@ impl Socket {
             true => Some(Subscriptions::of(&raw)?),
             false => None,
         };
-        let state = State {
+        let mut state = State {
             raw: Some(raw),
             kind,
-            simple: !publisher && !LABORIOUS.contains(&kind),
+            simple: false,
             waiters: Vec::new(),
             seen: 0,
             known: None,
@@ -134,7 +137,9 @@ impl Socket {
             subscriptions,
             subscribed: Subscribed::default(),
             returned: VecDeque::new(),
+            trace: None,
         };
+        state.choose_way();
         let fd = state.raw()?.fd()?;
         Ok(Socket(Arc::new(Shared {
             id: context.new_id(),
@@ -260,6 +265,11 @@ impl State {
         } else {
             None
         }
+    }
+
+    /// Whether calls may go straight to libzmq, as far as that depends on what the socket is and who records it.
+    pub(crate) fn choose_way(&mut self) {
+        self.simple = self.subscriptions.is_none() && self.trace.is_none() && !LABORIOUS.contains(&self.kind);
     }
 
     /// ZMQ_EVENTS as a user may see it: our PUB is an XPUB, whose subscriptions are nobody's messages.

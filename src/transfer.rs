@@ -150,7 +150,7 @@ impl State {
     }
 
     pub(crate) fn send_bytes(&mut self, data: &[u8], flags: i32) -> Result<()> {
-        if self.mid_message {
+        if self.mid_message || self.trace.is_some() {
             return self.send_parts(&mut [Part::Bytes(data)], flags);
         }
         self.check_datagram(data.len(), || 0)?;
@@ -204,6 +204,8 @@ impl State {
         };
         let bytes: usize = parts.iter().map(Part::len).sum();
         let continued = self.mid_message;
+        // Now: what is given away is empty once it went.
+        let seen = self.trace.as_ref().map(|trace| trace.look_at(parts));
         for index in 0..=last {
             let more = if index < last { SNDMORE } else { 0 };
             if let Err(error) = self.send_part(&mut parts[index], flags | more) {
@@ -214,6 +216,9 @@ impl State {
             }
         }
         self.sent(bytes, flags & SNDMORE == 0);
+        if let Some(seen) = seen {
+            self.note_sent(seen, flags & SNDMORE == 0);
+        }
         Ok(())
     }
 
@@ -240,6 +245,9 @@ impl State {
             return Err(error);
         }
         self.mid_message = flags & SNDMORE != 0;
+        if let Some(trace) = &mut self.trace {
+            trace.lose_outgoing(self.mid_message);
+        }
         Ok(())
     }
 
@@ -286,6 +294,9 @@ impl State {
             } else if self.kind == zmq_sys::ZMQ_REP as i32 {
                 self.open_since = Some(Instant::now());
             }
+        }
+        if self.trace.is_some() {
+            self.note_received(message);
         }
         Ok(())
     }

@@ -56,6 +56,7 @@ FLAT = [
     "select",
     "set_spin",
     "strerror",
+    "trace",
     "zmq_errno",
     "zmq_poll",
     "zmq_version",
@@ -79,6 +80,7 @@ OURS = {
     "get_spin",
     "install_as_zmq",
     "set_spin",
+    "trace",
 }
 
 

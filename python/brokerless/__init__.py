@@ -53,6 +53,7 @@ _LATER = {
     "devices": ".devices",
     "install_as_zmq": "._alias",
     "sugar": ".sugar",
+    "trace": "._trace",
 }
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "select",
     "set_spin",
     "strerror",
+    "trace",  # noqa: F405  see _LATER
     "zmq_errno",
     "zmq_poll",
     "zmq_version",

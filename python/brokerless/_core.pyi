@@ -52,6 +52,7 @@ __all__ = [
     "AsyncSocket",
     "Socket",
     "SocketStats",
+    "Trace",
     "Waiter",
     "IPC_PATH_MAX_LEN",
     "__version__",
@@ -685,6 +686,36 @@ class AsyncSocket(Socket):
         timeout: float | None = None,
     ) -> Awaitable[MessageTracker | None]:
         """Sends all frames as one message, or none; see `zmq.Socket.send_multipart`."""
+
+@final
+class Trace:
+    """The core's part of a trace: a bounded list of the messages that go through some sockets. Use `brokerless.trace`.
+
+    The last `keep` messages are kept, `head` bytes of each of their first 8 frames. A trace holds its sockets weakly.
+    """
+
+    def __new__(cls, sockets: Sequence[Socket], keep: int, head: int) -> Self: ...
+    def start(self) -> None:
+        """Begins to record, or goes on. A socket that was closed meanwhile is left out."""
+    def stop(self) -> None:
+        """Ends the recording; what was recorded is kept."""
+    @property
+    def running(self) -> bool:
+        """Whether it records."""
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(how many messages are kept, how many older ones are not any more)."""
+    def read(
+        self,
+    ) -> tuple[
+        list[tuple[int, bool, float, float, int, int, list[tuple[int, bytes]]]],
+        list[tuple[int, list[tuple[str, bool]]]],
+    ]:
+        """The messages in the order of their times, and for each socket its context and endpoints.
+
+        A message is (socket, sent, time, elapsed, parts, size, frames): the socket's number, seconds since the epoch, seconds
+        since the trace began, how many frames and bytes it has, and of the first frames (size, first bytes).
+        """
 
 @final
 class Waiter:

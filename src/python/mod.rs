@@ -1,10 +1,11 @@
 //! The glue between the core and Python: it parses arguments into types, calls the core, maps the result.
 //!
-//! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
-//! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`batch`],
-//! [`array`], [`monitor`], [`peers`] and [`survey`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and,
-//! for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its
-//! roles, [`auth`] the handler that says who may connect. Policy and looks are Python's: see the package.
+//! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a
+//! wait, [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`],
+//! [`batch`], [`array`], [`monitor`], [`peers`] and [`survey`]) and [`frame`] (whose memory may be on [`loan`], which a
+//! [`tracker`] follows), and, for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions;
+//! [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect, and [`trace`] what went
+//! through sockets. Policy and looks are Python's: see the package.
 
 pub mod array;
 pub mod auth;
@@ -28,6 +29,7 @@ pub mod recv;
 pub mod send;
 pub mod socket;
 pub mod survey;
+pub mod trace;
 pub mod tracker;
 pub mod waiter;
 
@@ -74,6 +76,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::socket::{PySocket, PyStats};
+    #[pymodule_export]
+    use super::trace::PyTrace;
     #[pymodule_export]
     use super::waiter::PyWaiter;
 
