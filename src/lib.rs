@@ -9,7 +9,7 @@
 //! happens on a socket's connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there,
 //! and [`explain`] puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets,
 //! and [`listener`] lets an event loop wait for one. [`device`] moves messages between two sockets on a native thread;
-//! [`pipeline`] counts what a push/pull pipeline does; [`json`] writes JSON as Python does, [`array`] reads what a
+//! [`pipeline`] counts what a push/pull pipeline does, and a [`sampler`] how much of anything there is when; [`json`] writes JSON as Python does, [`array`] reads what a
 //! message says of an array. [`auth`] says who may connect, on a native thread, and [`z85`] is how keys are written.
 //!
 //! No file here knows Python, but those in [`python`], which the feature of that name turns on.
@@ -41,6 +41,7 @@ pub mod presence;
 #[cfg(feature = "python")]
 pub mod python;
 pub mod request;
+pub mod sampler;
 pub mod socket;
 #[cfg(test)]
 mod storm;

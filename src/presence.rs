@@ -71,6 +71,21 @@ impl Socket {
         }
     }
 
+    /// As [`Socket::peers_known`], as far as somebody has read the news of its connections: this does not.
+    pub(crate) fn peers_seen(&self) -> Option<usize> {
+        let (network, watch) = self.look((false, None), |state| {
+            let network = state.endpoints.iter().any(|at| !at.endpoint.starts_with("inproc:"));
+            (network, state.watch.clone())
+        });
+        let connected = match watch {
+            None if network => return None,
+            None => 0,
+            Some(watch) if network && watch.is_late() => return None,
+            Some(watch) => watch.glance(|table| table.connected()),
+        };
+        Some(connected + self.inproc_count())
+    }
+
     fn sure_watch(&self) -> Result<std::sync::Arc<crate::monitor::Watch>> {
         let unwatched = self.0.watch().is_none_or(|watch| watch.is_late());
         let connected = self.endpoints().iter().any(|at| !at.endpoint.starts_with("inproc:"));

@@ -3,8 +3,9 @@
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
 //! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`batch`],
 //! [`array`], [`monitor`] and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and,
-//! for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions; [`pipeline`] has the loops of its
-//! roles, [`auth`] the handler that says who may connect. Policy and looks are Python's: see the package.
+//! for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions; [`sampler`] reads counters for
+//! plots; [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect. Policy and looks are
+//! Python's: see the package.
 
 pub mod array;
 pub mod auth;
@@ -25,6 +26,7 @@ pub mod pipeline;
 pub mod poller;
 pub mod process;
 pub mod recv;
+pub mod sampler;
 pub mod send;
 pub mod socket;
 pub mod tracker;
@@ -71,6 +73,8 @@ mod _core {
     use super::process::{
         curve_keypair, curve_public, flush_at_exit, get_spin, has, set_spin, strerror, zmq_errno, zmq_version_info,
     };
+    #[pymodule_export]
+    use super::sampler::PySampler;
     #[pymodule_export]
     use super::socket::{PySocket, PyStats};
     #[pymodule_export]
