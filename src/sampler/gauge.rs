@@ -61,9 +61,7 @@ impl Gauge {
                     row[PEERS] = 0;
                     return false;
                 };
-                let open = !socket.closed();
-                let stats = socket.stats();
-                let peers = if open { socket.peers_seen() } else { Some(0) };
+                let (open, stats, peers) = socket.glimpse();
                 let counts = [stats.messages_sent, stats.messages_received, stats.bytes_sent, stats.bytes_received];
                 fill(row, counts.map(signed).into_iter().chain([peers.map_or(UNKNOWN, |peers| signed(peers as u64))]));
                 open
