@@ -25,11 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// `sources` are pairs: a prefix for the names of the columns, and a socket (messages_sent, messages_received, bytes_sent,
 /// bytes_received, peers) or the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes). They are
-/// not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), and when it is
-/// collected.
+/// not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
+/// and when it is collected.
 ///
 /// Raises SocketClosed for what is closed already, ValueError for an interval below 0.05 s or above an hour, for less than 2
-/// or more than a million rows, without a source, and for columns of one name.
+/// or more than a million rows, for no seconds at all, without a source, and for columns of one name.
 #[pyclass(frozen, name = "Sampler", module = "brokerless._core")]
 pub struct PySampler {
     sampler: Sampler,
@@ -40,8 +40,14 @@ pub struct PySampler {
 #[pymethods]
 impl PySampler {
     #[new]
-    #[pyo3(signature = (sources, interval=0.25, keep=1200))]
-    fn new(py: Python<'_>, sources: Vec<(String, Bound<'_, PyAny>)>, interval: f64, keep: usize) -> PyResult<Self> {
+    #[pyo3(signature = (sources, interval=0.25, keep=1200, seconds=None))]
+    fn new(
+        py: Python<'_>,
+        sources: Vec<(String, Bound<'_, PyAny>)>,
+        interval: f64,
+        keep: usize,
+        seconds: Option<f64>,
+    ) -> PyResult<Self> {
         let (shortest, longest) = INTERVALS;
         if !(shortest..=longest).contains(&interval) {
             return Err(PyValueError::new_err(format!(
@@ -54,6 +60,14 @@ impl PySampler {
                 ROWS.0, ROWS.1
             )));
         }
+        if seconds.is_some_and(|seconds| seconds.is_nan() || seconds <= 0.0) {
+            let why = format!(
+                "seconds is more than 0 (or None: as long as there is something to see), not {}",
+                seconds.unwrap_or_default()
+            );
+            return Err(PyValueError::new_err(why));
+        }
+        let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(Duration::MAX);
         if sources.is_empty() {
             return Err(PyValueError::new_err("there is nothing to sample: sources is empty"));
         }
@@ -70,7 +84,7 @@ impl PySampler {
         }
         drop(known);
         let interval = Duration::from_secs_f64(interval);
-        let sampler = py.detach(|| Sampler::start(gauges, interval, keep)).or_raise(py)?;
+        let sampler = py.detach(|| Sampler::start(gauges, interval, limit, keep)).or_raise(py)?;
         Ok(PySampler { sampler, names, interval })
     }
 

@@ -32,6 +32,8 @@ pub struct Sampler {
 struct Shared {
     gauges: Vec<Gauge>,
     interval: Duration,
+    /// How long it samples, at the most.
+    limit: Duration,
     began: Instant,
     began_at: SystemTime,
     ring: Mutex<Ring>,
@@ -52,15 +54,16 @@ pub struct Samples {
 }
 
 impl Sampler {
-    /// Samples these gauges now and every `interval`; the last `keep` rows are kept.
+    /// Samples these gauges now and every `interval`, until `limit` is over; the last `keep` rows are kept.
     ///
     /// # Errors
     /// There is no thread to be had, or no descriptor.
-    pub fn start(gauges: Vec<Gauge>, interval: Duration, keep: usize) -> Result<Self> {
+    pub fn start(gauges: Vec<Gauge>, interval: Duration, limit: Duration, keep: usize) -> Result<Self> {
         let width = gauges.iter().map(|gauge| gauge.names().len()).sum();
         let shared = Arc::new(Shared {
             gauges,
             interval,
+            limit,
             began: Instant::now(),
             began_at: SystemTime::now(),
             ring: Mutex::new(Ring::new(width, keep)),
@@ -173,13 +176,12 @@ impl Shared {
         let _end = AtEnd(self);
         let mut due = self.interval;
         loop {
-            let open = self.rest(due, &mut row);
-            if self.sample(&mut row) && open && !self.stop.load(Ordering::Acquire) {
-                // After a pause of the whole machine it does not make up for what it has missed.
-                due = (due + self.interval).max(self.began.elapsed() + self.interval / 2);
-            } else {
+            let open = self.rest(due.min(self.limit), &mut row);
+            if !self.sample(&mut row) || !open || due >= self.limit || self.stop.load(Ordering::Acquire) {
                 return;
             }
+            // After a pause of the whole machine it does not make up for what it has missed.
+            due = (due + self.interval).max(self.began.elapsed() + self.interval / 2);
         }
     }
 
@@ -259,7 +261,7 @@ mod tests {
         let context = Context::new(1).unwrap();
         let (push, pull) = pair(&context);
         let gauges = vec![Gauge::of_socket(&push).unwrap(), Gauge::of_socket(&pull).unwrap()];
-        let sampler = Sampler::start(gauges, TICK, 10_000).unwrap();
+        let sampler = Sampler::start(gauges, TICK, Duration::MAX, 10_000).unwrap();
         for _ in 0..50 {
             push.try_send_bytes(b"1234", 0).unwrap();
             pull.recv(soon(), &mut Never).unwrap();
@@ -282,7 +284,7 @@ mod tests {
         let (push, pull) = pair(&context);
         // So rarely that only the end itself can make it look.
         let gauges = vec![Gauge::of_socket(&push).unwrap(), Gauge::of_socket(&pull).unwrap()];
-        let sampler = Sampler::start(gauges, Duration::from_secs(3600), 10).unwrap();
+        let sampler = Sampler::start(gauges, Duration::from_secs(3600), Duration::MAX, 10).unwrap();
         push.try_send_bytes(b"x", 0).unwrap();
         push.close(None, &mut Never).unwrap();
         assert!(!sampler.join(Deadline::after(TICK), &mut Never).unwrap());
@@ -298,17 +300,32 @@ mod tests {
         let context = Context::new(1).unwrap();
         let socket = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
         let weak = Arc::downgrade(&socket.0);
-        let sampler = Sampler::start(vec![Gauge::of_socket(&socket).unwrap()], TICK, 10).unwrap();
+        let sampler = Sampler::start(vec![Gauge::of_socket(&socket).unwrap()], TICK, Duration::MAX, 10).unwrap();
         drop(socket);
         assert!(sampler.join(soon(), &mut Never).unwrap());
         assert_eq!(weak.strong_count(), 0);
     }
 
     #[test]
+    fn it_ends_when_its_time_is_over() {
+        let context = Context::new(1).unwrap();
+        let socket = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
+        let gauges = || vec![Gauge::of_socket(&socket).unwrap()];
+        let sampler = Sampler::start(gauges(), TICK, TICK * 4, 10).unwrap();
+        assert!(sampler.join(soon(), &mut Never).unwrap());
+        assert!(sampler.samples(usize::MAX).unwrap().elapsed.last().unwrap() >= &(TICK * 4).as_secs_f64());
+        let sampler = Sampler::start(gauges(), Duration::from_secs(3600), TICK, 10).unwrap();
+        assert!(sampler.join(soon(), &mut Never).unwrap());
+        assert_eq!(sampler.taken().unwrap().0, 2);
+    }
+
+    #[test]
     fn a_stop_ends_it_at_once() {
         let context = Context::new(1).unwrap();
         let socket = context.socket(zmq_sys::ZMQ_PUSH as i32).unwrap();
-        let sampler = Sampler::start(vec![Gauge::of_socket(&socket).unwrap()], Duration::from_secs(3600), 10).unwrap();
+        let sampler =
+            Sampler::start(vec![Gauge::of_socket(&socket).unwrap()], Duration::from_secs(3600), Duration::MAX, 10)
+                .unwrap();
         let shared = Arc::downgrade(&sampler.shared);
         sampler.ask_stop();
         assert!(sampler.join(soon(), &mut Never).unwrap());
