@@ -124,8 +124,8 @@ def plot(box: Box, title: str, unit: str, lines: Sequence[Line], span: Tuple[flo
     """
     ys = [y for line in lines for y in line.y if math.isfinite(y)]
     left, right = span
-    if not right > left:
-        right = left + 1.0
+    if not 0 < right - left < math.inf:
+        left, right = (left, left + 1.0) if abs(left) < 1e9 else (0.0, 1.0)
     # Nothing to see is a line at the bottom, and less than one is drawn as it is.
     top = max(ys, default=0.0)
     top = top * 1.05 if top > 0 else 1.0
