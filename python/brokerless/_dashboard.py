@@ -8,13 +8,13 @@ from __future__ import annotations
 import atexit
 import contextvars
 import math
+import os
 import shutil
 import sys
 import threading
 import time
 import uuid
 import weakref
-from os import PathLike, fspath
 from typing import Any, Dict, List, Optional, TextIO, Union
 
 from . import _core
@@ -49,7 +49,9 @@ class Dashboard:
         self._subject = subject._replace(sources=[])
         self._identity = f"brokerless-{uuid.uuid4().hex[:12]}"
         self._stopped = False
+        self._process = os.getpid()
         self._output: Optional[CellOutput] = None
+        self._done = False
         self._thread: Optional[threading.Thread] = None
         shell = notebook()
         if subject.tallied is not None:
@@ -91,10 +93,10 @@ class Dashboard:
         """The figures in a few lines of text, with a small picture of the rates in block characters."""
         return self._view().text()
 
-    def save(self, path: Union[str, PathLike[str]]) -> None:
+    def save(self, path: Union[str, os.PathLike[str]]) -> None:
         """Saves the plots as they are now in a file, an SVG. Raises ValueError for a name that does not end so."""
-        if not fspath(path).lower().endswith(".svg"):
-            raise ValueError(f"a dashboard is saved as SVG, in a file whose name ends in .svg, not {fspath(path)!r}")
+        if not os.fspath(path).lower().endswith(".svg"):
+            raise ValueError(f"a dashboard is saved as SVG, in a file whose name ends in .svg, not {os.fspath(path)!r}")
         picture = self._view().svg(self._identity, standalone=True)
         with open(path, "w", encoding="utf-8") as file:
             file.write(picture)
@@ -123,9 +125,13 @@ class Dashboard:
         if self.running:
             self._stopped = True
         self._sampler.stop()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_PATIENCE)
+        thread, output = self._thread, self._output
+        if thread is not None and thread.ident is not None:
+            if thread is not threading.current_thread():
+                thread.join(_PATIENCE)
+        elif output is not None and not self._done and self._process == os.getpid():
+            # An interrupt came between the first picture and the thread for the others.
+            self._draw_last(output)
 
     def __enter__(self) -> Dashboard:
         return self
@@ -186,18 +192,20 @@ class Dashboard:
         every = max(1, math.ceil(_PAUSE / self._sampler.interval))
         drawn, settled = 0, False
         try:
-            ended = False
-            while not ended:
-                ended = not self.running
+            while self.running:
                 taken, changed = self._sampler.taken, self._sampler.changed
-                if ended or changed > drawn or not settled:
+                if changed > drawn or not settled:
                     output.update(self._bundle())
                 # Once more, so that it shows the standstill, and then no more.
                 drawn, settled = changed, taken > changed + every
-                if not ended:
-                    self._sampler.wait(taken + every - 1)
+                self._sampler.wait(taken + every - 1)
         finally:
-            output.close()
+            self._draw_last(output)
+
+    def _draw_last(self, output: CellOutput) -> None:
+        self._done = True
+        output.close()
+        output.update(self._bundle())
 
     def _run_in_terminal(self, screen: TextIO, seconds: Optional[float]) -> None:
         try:

@@ -168,7 +168,7 @@ while time.monotonic() < begun + 1.5:
 board.stop()
 """
     )
-    assert 3 <= len(notebook.shown("update_display_data")) <= 8
+    assert 1 <= len(notebook.shown("update_display_data")) <= 8
     assert (
         max(len(message["content"]["data"]["text/html"]) for message in notebook.shown("update_display_data")) < 20_000
     )
@@ -212,6 +212,24 @@ def test_an_interrupt_ends_those_of_its_cell(notebook: Notebook) -> None:
     # In another cell, none.
     interrupted(notebook, "print('begun', flush=True)\npull.recv()")
     assert notebook.run("print(other.running, threads(1, 1))") == "True (1, 1)\n"
+
+
+def test_no_interrupt_leaves_half_of_one(notebook: Notebook) -> None:
+    # Before the thread that draws has begun: as soon as the first picture is there, which `show` is the last to do.
+    notebook.run(
+        """
+from brokerless._cell_output import CellOutput
+show = CellOutput.show
+def broken(self, bundle):
+    show(self, bundle)
+    raise KeyboardInterrupt
+CellOutput.show = broken
+"""
+    )
+    notebook.run("push.dashboard(0.05)", error="KeyboardInterrupt")
+    assert len(notebook.shown()) == 1
+    assert any(map(says("(stopped"), notebook.shown("update_display_data")))
+    assert notebook.run("CellOutput.show = show; print(threads(0, 0))") == "(0, 0)\n"
 
 
 def test_a_run_is_drawn_in_its_cell_until_an_interrupt(notebook: Notebook) -> None:
