@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from brokerless._dashboard import POINTS
 from brokerless._dashboard_kinds import Flow, Subject
 from brokerless._dashboard_view import View
 from brokerless._plots import Box, Line, bars, clock, plot, rates, si, sparkline, text_in, ticks
@@ -170,8 +171,8 @@ def test_any_counts_have_bars(shares: Any) -> None:
 
 def test_a_full_picture_is_small() -> None:
     chance = random.Random(5)
-    subject = Subject("x" * 300, [], [Flow("a", "m", "b"), Flow("b", "n", "b")], [("peers", "p")])
-    elapsed = [0.5 * number for number in range(240)]
+    subject = Subject("x" * 300, [], [Flow("a", "m", "b"), Flow("b", "n", "b")], [("one", "p"), ("other", "q")])
+    elapsed = [0.5 * number for number in range(POINTS)]
 
     def total() -> list[float]:
         sums = [0.0]
@@ -179,12 +180,17 @@ def test_a_full_picture_is_small() -> None:
             sums.append(sums[-1] + chance.randrange(10**6))
         return sums
 
-    columns = {"elapsed": elapsed, "m": total(), "n": total(), "b": total(), "p": [-1.0] * 240}
+    columns = {"elapsed": elapsed, "m": total(), "n": total(), "b": total(), "p": [-1.0] * POINTS}
+    columns["q"] = [float(chance.randrange(9)) for _ in elapsed]
     tallied = ("key", 100, 40, [(f"a name that is longer than there is room for {number}", 10) for number in range(32)])
     view = View(subject, columns, tallied, "live", 0.5)
     picture = view.svg("brokerless-1")
     assert len(picture.encode()) < 20_000
     assert ElementTree.fromstring(picture).get("id") == "brokerless-1"
     texts = "".join(ElementTree.fromstring(picture).itertext())
-    assert "8 of 40 shown" in texts and "peers: not known" in texts
+    assert "8 of 40 shown" in texts and "one: not known" in texts and "connectedoneother" in texts
+    # Who comes and goes is drawn only if anybody does.
+    columns["q"] = [3.0] * POINTS
+    quiet = View(subject, columns, tallied, "live", 0.5).svg("brokerless-1")
+    assert "connected" not in quiet and "other: 3" in quiet
     assert "32 more (of 100)" in view.text()

@@ -211,7 +211,7 @@ def test_what_makes_no_sense_is_refused(make_socket: Callable[..., Any], options
     sources = sources if isinstance(sources, list) else [("", socket)] * sources
     with pytest.raises(ValueError, match=message.replace("twice", "two columns would be called")):
         _core.Sampler(sources, **options)
-    assert native_threads() == threads
+    assert native_threads() <= threads
 
 
 def test_only_what_counts_can_be_sampled(make_socket: Callable[..., Any]) -> None:

@@ -27,7 +27,7 @@ __all__ = ["Dashboard"]
 #: Seconds between two drawings, at least.
 _PAUSE = 0.25
 #: How many samples a drawing is made from, at most.
-_POINTS = 240
+POINTS = 200
 #: Seconds that stop() waits for the last drawing.
 _PATIENCE = 1.0
 #: More rows than there will ever be.
@@ -170,7 +170,7 @@ class Dashboard:
         # First: what is called ended has its last figures.
         state = self._state()
         tallied: Tallied = (None, 0, 0, []) if self._subject.tallied is None else self._subject.tallied()
-        return View(self._subject, self._columns(_POINTS), tallied, state, self._sampler.interval)
+        return View(self._subject, self._columns(POINTS), tallied, state, self._sampler.interval)
 
     def _bundle(self) -> Dict[str, Any]:
         view = self._view()

@@ -11,6 +11,7 @@ __all__ = ["View"]
 
 _WIDTH = 640
 _PLOTS = 150
+_PEERS = 80
 #: How many labels of a tally have a bar.
 _BARS = 8
 _FONT = 'font-family="system-ui,sans-serif" font-size="11" fill="currentColor"'
@@ -87,12 +88,15 @@ class View:
         names = [flow.name for flow in self._subject.flows]
         rate = [Line(name, *when_rate) for name, when_rate in zip(names, self._rates)]
         total = [Line(flow.name, self._elapsed, self._columns[flow.messages]) for flow in self._subject.flows]
-        span = (self._elapsed[0], self._elapsed[-1])
+        span = self._span()
         parts.append(plot(Box(0, y, half, _PLOTS), "messages a second", "msg/s", rate, span))
         parts.append(plot(Box(half + 16, y, half, _PLOTS), "messages in total", "msg", total, span))
-        tally, below = self._tally(y + _PLOTS + 8)
-        parts.append(tally)
-        height = int(y + _PLOTS + below)
+        y += _PLOTS
+        for draw in (self._comings, self._tally):
+            more, room = draw(y + 8)
+            parts.append(more)
+            y += room
+        height = int(y)
         size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
         colour = f'style="{_COLOUR}"'
         if standalone:
@@ -124,6 +128,16 @@ class View:
             rows.append(f'<rect x="0" y="{y - 8}" width="10" height="8" rx="1" fill="{colour}"/>')
             rows.extend(f'<text x="{x}" y="{y}">{text_in(cell)}</text>' for x, cell in cells)
         return rows
+
+    def _span(self) -> Tuple[float, float]:
+        return self._elapsed[0], self._elapsed[-1]
+
+    def _comings(self, y: float) -> Tuple[str, int]:
+        """Who came and went, if anybody did."""
+        here = [Line(name, self._elapsed, self._columns[column]) for name, column in self._subject.peers]
+        if all(min(line.y) == max(line.y) for line in here):
+            return "", 0
+        return plot(Box(0, y, _WIDTH, _PEERS), "connected", "peers", here, self._span(), named=True), _PEERS + 8
 
     def _tally(self, y: float) -> Tuple[str, int]:
         key, total, labels, counts = self._tallied

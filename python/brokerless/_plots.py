@@ -118,9 +118,9 @@ def _time_ticks(low: float, high: float) -> List[float]:
     return [tick * factor for tick in ticks(low / factor, high / factor)]
 
 
-def plot(box: Box, title: str, unit: str, lines: Sequence[Line], span: Tuple[float, float]) -> str:
+def plot(box: Box, title: str, unit: str, lines: Sequence[Line], span: Tuple[float, float], named: bool = False) -> str:
     """A plot with labelled axes, as a `<g>`: time along the bottom, `span` from its left to its right end, and values from
-    0 up to the highest.
+    0 up to the highest. Its lines are `named` beside the title, unless their colours are explained elsewhere.
     """
     ys = [y for line in lines for y in line.y if math.isfinite(y)]
     left, right = span
@@ -140,8 +140,13 @@ def plot(box: Box, title: str, unit: str, lines: Sequence[Line], span: Tuple[flo
     def up(at: float) -> float:
         return y + height * (1 - min(max(at / top, 0.0), 1.0))
 
-    parts = [f'<text x="{box.x:g}" y="{box.y + 9:g}" font-weight="600">{text_in(title)}</text>']
-    for tick in ticks(0.0, top):
+    names = [
+        f'<tspan dx="8" fill="{COLOURS[number % len(COLOURS)]}">{text_in(line.name)}</tspan>'
+        for number, line in enumerate(lines)
+        if named
+    ]
+    parts = [f'<text x="{box.x:g}" y="{box.y + 9:g}" font-weight="600">{text_in(title)}{"".join(names)}</text>']
+    for tick in ticks(0.0, top, max(2, int(height / 28))):
         at = up(tick)
         parts.append(
             f'<path d="M{x:g} {at:.1f}h{width:g}" stroke="currentColor" stroke-opacity=".15"/>'
