@@ -7,7 +7,8 @@
 //! [`access`] reads and sets its options, whose types stand in the table of [`options`]; [`attach`] binds and connects
 //! it, [`closing`] ends it. [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what
 //! happens on a socket's connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there,
-//! and [`explain`] puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets,
+//! [`survey`] what there is to see, and [`explain`]
+//! puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets,
 //! and [`listener`] lets an event loop wait for one. [`device`] moves messages between two sockets on a native thread;
 //! [`pipeline`] counts what a push/pull pipeline does, and a [`sampler`] how much of anything there is when; [`json`] writes JSON as Python does, [`array`] reads what a
 //! message says of an array. [`auth`] says who may connect, on a native thread, and [`z85`] is how keys are written.
@@ -46,6 +47,7 @@ pub mod socket;
 #[cfg(test)]
 mod storm;
 pub mod subscriptions;
+pub mod survey;
 pub mod transfer;
 pub mod turns;
 pub mod wait;

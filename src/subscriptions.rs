@@ -88,6 +88,11 @@ impl Subscribed {
 }
 
 impl State {
+    /// What a SUB has subscribed to.
+    pub(crate) fn subscribed_topics(&self) -> Vec<Vec<u8>> {
+        self.subscribed.0.keys().cloned().collect()
+    }
+
     /// Sets an option from bytes; the subscriptions of a SUB are counted here.
     pub(crate) fn set_bytes(&mut self, option: i32, value: &[u8]) -> Result<()> {
         let raw = self.raw.as_ref().ok_or_else(Error::closed)?;

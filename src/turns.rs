@@ -6,7 +6,7 @@
 //! those whose turn it may be.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::ffi::RawSocket;
@@ -25,6 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 pub(crate) struct Waiter {
     pub(crate) waker: Arc<Waker>,
     pub(crate) want: Events,
+    /// Since when: for people who ask what a socket waits for.
+    pub(crate) since: Instant,
 }
 
 impl Socket {
@@ -49,7 +51,7 @@ impl Socket {
                 Err(error) if error.is_again() && !deadline.is_over() => {}
                 done => return done,
             }
-            state.listen(&waker, want);
+            state.listen(&waker, want, Instant::now());
         }
         let done = self.run_as_waiter(want, &waker, deadline, interrupt, &mut work);
         self.unlisten(&waker);
@@ -58,7 +60,7 @@ impl Socket {
 
     /// Puts a waker on the list of waiters.
     pub(crate) fn listen(&self, waker: &Arc<Waker>, want: Events) -> Result<()> {
-        self.lock_idly()?.listen(waker, want);
+        self.lock_idly()?.listen(waker, want, Instant::now());
         Ok(())
     }
 
@@ -83,7 +85,7 @@ impl Socket {
         state.change(waker, None);
         let done = state.attempt(ANY, true, &mut work)?;
         match then(&done) {
-            Some(want) if state.waiters.is_empty() => state.listen(waker, want),
+            Some(want) if state.waiters.is_empty() => state.listen(waker, want, Instant::now()),
             _ => return Ok((done, false)),
         }
         Ok((done, true))
@@ -110,8 +112,11 @@ impl Socket {
             if state.raw.is_none() {
                 return Err(Error::closed_while_waiting());
             }
-            let alone = matches!(&state.waiters[..], [only] if Arc::ptr_eq(&only.waker, waker));
-            if alone {
+            let alone = match &state.waiters[..] {
+                [only] if Arc::ptr_eq(&only.waker, waker) => Some(only.since),
+                _ => None,
+            };
+            if alone.is_some() {
                 // Nobody else is to be told what this look finds.
                 state.waiters.clear();
             }
@@ -121,8 +126,8 @@ impl Socket {
                 Err(error) if error.is_again() && ready => {}
                 done => return done,
             }
-            if alone {
-                state.listen(waker, want);
+            if let Some(since) = alone {
+                state.listen(waker, want, since);
             }
         }
     }
@@ -193,20 +198,24 @@ impl State {
         }
     }
 
-    fn listen(&mut self, waker: &Arc<Waker>, want: Events) {
+    fn listen(&mut self, waker: &Arc<Waker>, want: Events, since: Instant) {
         // To one who has just come everything is news.
         self.seen = 0;
         self.waiters.reserve_exact(1);
-        self.waiters.push(Waiter { waker: waker.clone(), want });
+        self.waiters.push(Waiter { waker: waker.clone(), want, since });
     }
 
     /// Changes what a waker on the list of waiters waits for, adds it, or takes it off. What is there is no news to it.
     pub(crate) fn change(&mut self, waker: &Arc<Waker>, want: Option<Events>) {
         let known = self.waiters.iter().position(|waiter| Arc::ptr_eq(&waiter.waker, waker));
         match (known, want) {
-            (Some(index), Some(want)) => self.waiters[index].want = want,
+            (Some(index), Some(want)) if self.waiters[index].want == want => {}
+            (Some(index), Some(want)) => {
+                self.waiters[index].want = want;
+                self.waiters[index].since = Instant::now();
+            }
             (Some(index), None) => drop(self.waiters.swap_remove(index)),
-            (None, Some(want)) => self.waiters.push(Waiter { waker: waker.clone(), want }),
+            (None, Some(want)) => self.waiters.push(Waiter { waker: waker.clone(), want, since: Instant::now() }),
             (None, None) => {}
         }
     }

@@ -75,7 +75,7 @@ def _publish(bundle: Dict[str, Any], display_id: Optional[str], update: bool) ->
 
 def _running(shell: Any) -> Tuple[str, str]:
     """The cell that runs now, or ran last, and which run of it that is."""
-    parent = shell.kernel.get_parent("shell") or {}
+    parent = shell.get_parent() or {}
     # A front end that gives its cells no ids: two cells of the same text are one.
     cell = parent.get("metadata", {}).get("cellId") or parent.get("content", {}).get("code", "")
     return cell, parent.get("header", {}).get("msg_id", "")
@@ -95,8 +95,8 @@ def _watch(shell: Any) -> None:
         stop_some(interrupted=False)
 
     def after(result: Any) -> None:
-        # In a cell that awaits, it is a cancellation.
-        if isinstance(result.error_in_exec, (KeyboardInterrupt, asyncio.CancelledError)):
+        # There is none if an interrupt came before it was there; in a cell that awaits, it is a cancellation.
+        if result is None or isinstance(result.error_in_exec, (KeyboardInterrupt, asyncio.CancelledError)):
             stop_some(interrupted=True)
 
     shell.events.register("pre_run_cell", before)

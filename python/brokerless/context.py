@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Generic, List, Optional, Type, Union, overload
 from weakref import WeakSet
 
-from . import _core
+from . import _core, _opened
 from ._options import OptionAttributes
 from .constants import ContextOption, Errno, SocketOption
 from .error import Again, ZMQError, _make
@@ -81,9 +81,11 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         else:
             self._open(io_threads)  # type: ignore[arg-type]
             _flush_child()
+            _opened.context_opened(self)
             return
         self._shadow = True
         self._shadow_obj = shadow
+        _opened.context_opened(self)
 
     @classmethod
     def shadow(cls: Type[_C], address: Union[Context[Any], int]) -> _C:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, ClassVar, List, Optional, Sequence, TypeVar, Union
 
-from . import _core
+from . import _core, _opened
 from ._watched import Watched
 from .constants import DeviceType, Errno, SocketOption, SocketType
 from .context import Context
@@ -74,6 +74,7 @@ class _Device(Watched):
             # Kept: a socket that was closed has none.
             self._frontend_endpoints = self.frontend.endpoints
             self._backend_endpoints = self.backend.endpoints
+            _opened.device_opened(self)
         except BaseException:
             self._close()
             raise

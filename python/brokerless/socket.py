@@ -6,7 +6,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, Union, overload
 
-from . import _core
+from . import _core, _opened
 from ._monitoring import Monitoring
 from ._watched import Watched
 from .constants import Errno, SocketOption, SocketType
@@ -133,6 +133,8 @@ class Socket(Monitoring, Watched, Generic[_Received]):
             self._open(ctx_or_socket, socket_type)
         # Past the options, of which it is one; not by way of the dictionary, which Python does not keep until it is asked for.
         object.__setattr__(self, "type", SocketType(self.get(SocketOption.TYPE)))
+        if not self._shadow:
+            _opened.socket_opened(self)
 
     def _become(self, shadow: Union[Socket[Any], int]) -> None:
         self._shadow = True
@@ -206,19 +208,25 @@ class Socket(Monitoring, Watched, Generic[_Received]):
         can be used in a `with`, at whose end the socket leaves the endpoint.
 
         A port that only a lost socket still holds (in the traceback of a cell that failed, say) is freed first, with a
-        ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port; EADDRNOTAVAIL, ENODEV, EINVAL,
-        EPROTONOSUPPORT for endpoints that cannot be.
+        ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port: which socket (and cell) of this process,
+        or which other process, by its number and command; EADDRNOTAVAIL, ENODEV, EINVAL, EPROTONOSUPPORT for endpoints
+        that cannot be.
         """
-        try:
-            bound = super().bind(addr)
-        except ZMQError as error:
-            # Here and not above, as few programs ever need it.
-            from ._reclaim import reclaim
+        for again in (True, False):
+            try:
+                bound = super().bind(addr)
+                break
+            except ZMQError as error:
+                if error.errno == Errno.EADDRINUSE:
+                    # Here and not above, as few programs ever need them.
+                    from ._port_holder import explain
+                    from ._reclaim import reclaim
 
-            if error.errno != Errno.EADDRINUSE or not reclaim(addr):
+                    if again and reclaim(addr):
+                        continue
+                    error.detail = explain(addr.decode() if isinstance(addr, bytes) else addr, error.detail)
                 _tell_all(error)
                 raise
-            bound = super().bind(addr)
         return _Binding(self, "bind", bound)
 
     def connect(self, addr: Union[str, bytes]) -> Any:

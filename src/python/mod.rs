@@ -2,10 +2,10 @@
 //!
 //! [`errors`] turns the core's one error into pyzmq's exceptions, [`interrupt`] lets Python's signal handlers end a wait,
 //! [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`], [`batch`],
-//! [`array`], [`monitor`] and [`peers`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`] follows), and,
-//! for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions; [`sampler`] reads counters for
-//! plots; [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect. Policy and looks are
-//! Python's: see the package.
+//! [`array`], [`monitor`], [`peers`] and [`survey`]) and [`frame`] (whose memory may be on [`loan`], which a [`tracker`]
+//! follows), and, for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions; [`sampler`] reads
+//! counters for plots; [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect. Policy and
+//! looks are Python's: see the package.
 
 pub mod array;
 pub mod auth;
@@ -29,6 +29,7 @@ pub mod recv;
 pub mod sampler;
 pub mod send;
 pub mod socket;
+pub mod survey;
 pub mod tracker;
 pub mod waiter;
 

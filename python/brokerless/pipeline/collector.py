@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
-from .. import _core
+from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
 from ._roles import RESULTS, BoundRole, count, open_socket, queue_for
@@ -48,6 +48,7 @@ class Collector(BoundRole):
             raise
         #: The endpoint that workers connect to, with its port.
         self.endpoint: str = self.socket.endpoints[-1]
+        _opened.role_opened(self)
 
     def __iter__(self) -> Iterator[Any]:
         """Iterates over the results up to the end of the stream: `for result in collector`.

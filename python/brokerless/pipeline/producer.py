@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, NamedTuple, Optional
 
-from .. import _core
+from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
 from ._roles import QUEUE, BoundRole, count, open_socket
@@ -47,6 +47,7 @@ class Producer(BoundRole):
             raise
         #: The endpoint that workers connect to, with its port.
         self.endpoint: str = self.socket.endpoints[-1]
+        _opened.role_opened(self)
 
     def wait_for_workers(self, n: int = 1, timeout: Optional[float] = None) -> int:
         """Waits until `n` workers are connected, and returns how many are.

@@ -11,7 +11,7 @@ import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
 from weakref import WeakSet
 
-from .. import _core
+from .. import _core, _opened
 from .._watched import Watched
 from ..constants import SocketType
 from ..error import Again, ContextTerminated, SocketClosed
@@ -88,6 +88,7 @@ class Worker(Watched):
         except BaseException:
             self._close()
             raise
+        _opened.role_opened(self)
 
     def run(self, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> WorkerStats:
         """Works here, until the end of the stream or until another thread calls stop(); returns the `stats`.
