@@ -14,6 +14,7 @@ import pytest
 from conftest import wait_until
 
 import brokerless as zmq
+import brokerless.asyncio
 from brokerless import pipeline
 from tools.interrupting import interrupt
 
@@ -105,6 +106,13 @@ def test_a_device_has_a_dashboard(make_device: Callable[..., Any], at: Callable[
 def test_a_device_must_have_been_started(make_device: Callable[..., Any]) -> None:
     with pytest.raises(RuntimeError, match="was not started"):
         make_device(zmq.Streamer, start=False).dashboard()
+
+
+def test_a_socket_of_asyncio_has_one_too(pair: Callable[..., Any]) -> None:
+    push, _ = pair(zmq.PUSH, zmq.PULL)
+    with brokerless.asyncio.Socket.shadow(push).dashboard() as dashboard:
+        push.send(b"x")
+    assert dashboard.data["messages_sent"] == [0, 1]
 
 
 def test_a_streamer_has_one_direction(make_device: Callable[..., Any]) -> None:
@@ -309,3 +317,23 @@ assert "IPython" not in sys.modules and "numpy" not in sys.modules
 """
     )
     assert done.stdout.startswith("PULL (")
+
+
+def test_ipython_in_a_terminal_shows_the_text(run_python: Callable[..., Any]) -> None:
+    pytest.importorskip("IPython")
+    done = run_python(
+        """
+import os, warnings
+warnings.simplefilter("ignore")
+os.environ["IPYTHONDIR"] = os.path.join(os.getcwd(), "ipython")
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+config = Config()
+config.HistoryManager.enabled = False
+shell = InteractiveShell.instance(config=config)
+shell.run_cell("import brokerless as zmq; ctx = zmq.Context(); board = ctx.socket(zmq.PUB).dashboard()").raise_error()
+shell.run_cell("board").raise_error()
+shell.run_cell("ctx.destroy(0)").raise_error()
+"""
+    )
+    assert "PUB (" in done.stdout and done.stdout.count("\n") == 2
