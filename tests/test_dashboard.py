@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any, Callable
@@ -158,6 +159,23 @@ def test_a_tally_is_seen_while_it_waits(ctx: Any, make_socket: Callable[..., Any
         push.send(b'{"k": NaN}')
         assert len(counting.result()) == 22
         assert "(of 300)" in dashboard.text()
+
+
+def test_a_tally_of_what_trickles_in_is_seen_too(ctx: Any, make_socket: Callable[..., Any], in_thread: Any) -> None:
+    collector = pipeline.Collector("tcp://127.0.0.1:*", context=ctx)
+    push = make_socket(zmq.PUSH, connect=collector.endpoint)
+    pause = threading.Event()
+    with collector.dashboard() as dashboard:
+        counting = in_thread(collector.tally, "k", 200)
+        # Never a tenth of a second without a result, and fewer than a tally takes between two looks at the clock.
+        sent = 0
+        while "by 'k': a" not in dashboard.text() and sent < 199:
+            push.send_json({"k": "a"})
+            sent += 1
+            pause.wait(0.02)
+        assert 0 < sent < 199
+        push.send_json_many([{"k": "a"}] * (200 - sent))
+        assert counting.result() == {"a": 200}
 
 
 def test_what_is_closed_has_none(make_socket: Callable[..., Any]) -> None:

@@ -203,8 +203,17 @@ impl Tally {
                 }
             }
             let stale = board.is_watched() && self.total != shown.1;
-            let until = if stale { deadline.earlier(Deadline::after(STALE)) } else { deadline };
-            match stream.next(until, interrupt) {
+            let next = match stale {
+                true => match stream.try_next()? {
+                    Some(frames) => Ok(Next::Message(frames)),
+                    None => {
+                        let due = Deadline::after(STALE.saturating_sub(shown.0.elapsed()));
+                        stream.next(deadline.earlier(due), interrupt)
+                    }
+                },
+                false => stream.next(deadline, interrupt),
+            };
+            match next {
                 Ok(Next::Message(frames)) => match &frames[..] {
                     [frame] if self.count(frame.as_slice()) => {}
                     _ => return Ok(Paused::Unsure(frames)),
