@@ -13,7 +13,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Once;
 
-use parking_lot::lock_api::RawMutex;
+use parking_lot::lock_api::{MutexGuard, RawMutex};
 use zmq_sys as sys;
 
 pub use self::message::Message;
@@ -72,6 +72,12 @@ unsafe impl RawMutex for Lock {
     fn is_locked(&self) -> bool {
         self.is_taken()
     }
+}
+
+/// The lock by which somebody is inside.
+pub fn lock_of<'a, T>(guard: &MutexGuard<'a, Lock, T>) -> &'a Lock {
+    // SAFETY: what must not be done with it is to unlock it, and only `unlock` above does that to the mutex.
+    unsafe { MutexGuard::mutex(guard).raw() }
 }
 
 /// A number that is this thread's alone among those that live, and is not 0: cheaper than a thread-local of ours, which in a

@@ -42,6 +42,7 @@ pub mod presence;
 #[cfg(feature = "python")]
 pub mod python;
 pub mod request;
+pub mod sampler;
 pub mod socket;
 #[cfg(test)]
 mod storm;

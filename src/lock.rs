@@ -46,6 +46,8 @@ pub struct Lock {
     /// the flag, which must be nobody else's then.
     last: AtomicUsize,
     owned: AtomicBool,
+    /// Who has the mutex has ended the owner's right to get it, and may give it back.
+    ended: AtomicBool,
     streak: AtomicU32,
     wanted: AtomicU32,
 }
@@ -59,6 +61,7 @@ impl Lock {
             mutex: RawMutex::INIT,
             last: AtomicUsize::new(NOBODY),
             owned: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             streak: AtomicU32::new(0),
             wanted: AtomicU32::new(STREAK),
         }
@@ -85,6 +88,20 @@ impl Lock {
         let guard = self.mutex.try_lock()?;
         self.end_owner();
         Some(Pass::Mutex(guard))
+    }
+
+    /// Gives the owner the right back that was ended to come in here. For who is inside, has only looked, and comes so
+    /// rarely that a barrier each time is cheaper than an owner who has to earn its right again.
+    pub fn give_back(&self) {
+        if !self.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        self.ended.store(false, Ordering::Relaxed);
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        self.wanted.store((wanted / 2).max(STREAK), Ordering::Relaxed);
+        // Nobody has written anything since the owner was here. What was read was read before this, and what the owner
+        // writes it writes because it has seen this: no processor lets a write overtake the condition for it.
+        self.owner.store(self.last.load(Ordering::Relaxed), Ordering::Release);
     }
 
     /// Whether somebody is inside, just now.
@@ -145,9 +162,13 @@ impl Lock {
     /// Ends the owner's right, if there is one, and waits until it is outside. Who calls has the mutex, so that nobody else
     /// does this, and nobody gets the right meanwhile.
     fn end_owner(&self) {
-        if self.owner.load(Ordering::Relaxed) == NOBODY {
+        let owner = self.owner.load(Ordering::Relaxed);
+        self.ended.store(false, Ordering::Relaxed);
+        // Its own right it may keep: it was given back while this thread was on its way to the mutex.
+        if owner == NOBODY || owner == this_thread() {
             return;
         }
+        self.ended.store(true, Ordering::Relaxed);
         self.owner.store(NOBODY, Ordering::SeqCst);
         pass_barrier_everywhere();
         let mut rounds = 0;
@@ -202,6 +223,7 @@ mod tests {
     use parking_lot::lock_api::Mutex;
 
     use super::*;
+    use crate::ffi::lock_of;
 
     /// A count that tears if two threads are inside: it is read, and written later.
     #[derive(Default)]
@@ -247,6 +269,60 @@ mod tests {
             });
             assert_eq!(torn.lock().count, (rounds * threads) as u64);
         }
+    }
+
+    #[test]
+    fn who_only_looks_gives_the_right_back() {
+        let mutex: Mutex<Lock, u64> = Mutex::default();
+        let enough = 4 * u64::from(STREAK);
+        for _ in 0..enough {
+            *mutex.lock() += 1;
+        }
+        let owner = || lock_of(&mutex.lock()).owner.load(Ordering::Relaxed);
+        let me = this_thread();
+        assert_eq!(owner(), me);
+        let look = || {
+            let inside = mutex.lock();
+            lock_of(&inside).give_back();
+            // It is given back once: to who had it as this thread came in.
+            lock_of(&inside).give_back();
+            *inside
+        };
+        for _ in 0..30 {
+            std::thread::scope(|scope| assert_eq!(scope.spawn(look).join().unwrap(), enough));
+            assert_eq!(owner(), me);
+        }
+        // And who has changed something does not.
+        std::thread::scope(|scope| scope.spawn(|| *mutex.lock() += 1).join().unwrap());
+        std::thread::scope(|scope| assert_eq!(scope.spawn(look).join().unwrap(), enough + 1));
+        assert_eq!(owner(), NOBODY);
+    }
+
+    #[test]
+    fn a_look_never_sees_half_of_a_change() {
+        let torn: Mutex<Lock, Torn> = Mutex::default();
+        let (rounds, done) = (2_000_000, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let inside = torn.lock();
+                    assert_eq!(inside.count, inside.copy);
+                    lock_of(&inside).give_back();
+                }
+            });
+            // Somebody else changes it, too, now and then.
+            scope.spawn(|| {
+                for _ in 0..rounds / 1000 {
+                    add(&mut torn.lock());
+                    std::thread::yield_now();
+                }
+            });
+            for _ in 0..rounds {
+                add(&mut torn.lock());
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(torn.lock().count, rounds + rounds / 1000);
     }
 
     #[test]

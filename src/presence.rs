@@ -3,7 +3,7 @@
 use crate::error::{errno, Error, Result};
 use crate::explain::describe;
 use crate::monitor::Peer;
-use crate::socket::Socket;
+use crate::socket::{Attached, Socket, Stats};
 use crate::wait::{Deadline, Interrupt};
 
 use std::time::SystemTime;
@@ -71,6 +71,25 @@ impl Socket {
         }
     }
 
+    /// Whether it is open, what it has counted, and how many peers are connected as far as is known: for who looks a few
+    /// times in a second.
+    pub(crate) fn glimpse(&self) -> (bool, Stats, Option<usize>) {
+        let nothing = (false, Stats::default(), Vec::new(), None);
+        let (open, stats, own, watch) = self
+            .glint(nothing, |state| (state.raw.is_some(), state.stats, state.endpoints.clone(), state.watch.clone()));
+        let network = own.iter().any(|at| !at.endpoint.starts_with("inproc:"));
+        let connected = match watch {
+            _ if !open => Some(0),
+            None if network => None,
+            None => Some(0),
+            Some(watch) if network && watch.is_late() => None,
+            Some(watch) => Some(watch.glance(|table| table.connected())),
+        };
+        let inproc = self.facing(&own, |other| other.glint(Vec::new(), |state| state.endpoints.clone()));
+        let inproc: usize = inproc.iter().map(|peer| peer.connections).sum();
+        (open, stats, connected.map(|connected| connected + inproc))
+    }
+
     fn sure_watch(&self) -> Result<std::sync::Arc<crate::monitor::Watch>> {
         let unwatched = self.0.watch().is_none_or(|watch| watch.is_late());
         let connected = self.endpoints().iter().any(|at| !at.endpoint.starts_with("inproc:"));
@@ -88,18 +107,17 @@ impl Socket {
 
     /// libzmq reports nothing about inproc, but both ends are in the same context.
     pub(crate) fn inproc_peers(&self) -> Vec<Peer> {
-        let own = self.endpoints();
+        self.facing(&self.endpoints(), Socket::endpoints)
+    }
+
+    /// The sockets of the same context at the other end of its inproc endpoints.
+    fn facing(&self, own: &[Attached], endpoints: impl Fn(&Socket) -> Vec<Attached>) -> Vec<Peer> {
         let mut inproc = own.iter().filter(|at| at.endpoint.starts_with("inproc:")).peekable();
         if inproc.peek().is_none() {
             return Vec::new();
         }
-        let others: Vec<_> = self
-            .context()
-            .sockets()
-            .iter()
-            .filter(|other| other.id() != self.id())
-            .flat_map(Socket::endpoints)
-            .collect();
+        let others: Vec<_> =
+            self.context().sockets().iter().filter(|other| other.id() != self.id()).flat_map(endpoints).collect();
         let peer = |endpoint: &str, bound: bool, connections| Peer {
             local: if bound { endpoint } else { "" }.to_owned(),
             remote: if bound { "" } else { endpoint }.to_owned(),

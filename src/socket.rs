@@ -11,7 +11,7 @@ use parking_lot::lock_api::{Mutex, MutexGuard};
 
 use crate::context::Context;
 use crate::error::{errno, Error, Result};
-use crate::ffi::{fork_generation, RawSocket};
+use crate::ffi::{fork_generation, lock_of, RawSocket};
 use crate::lock::Lock;
 use crate::message::Message;
 use crate::monitor::Watch;
@@ -218,6 +218,17 @@ impl Socket {
             return nothing;
         }
         look(&self.0.state.lock())
+    }
+
+    /// As [`Socket::look`], for who looks a few times in a second at most: the thread that uses the socket does not notice.
+    pub(crate) fn glint<T>(&self, nothing: T, look: impl FnOnce(&State) -> T) -> T {
+        if self.0.generation != fork_generation() {
+            return nothing;
+        }
+        let state = self.0.state.lock();
+        let seen = look(&state);
+        lock_of(&state).give_back();
+        seen
     }
 
     #[inline]

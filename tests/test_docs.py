@@ -24,6 +24,7 @@ PACKAGE = Path(brokerless.__file__).parent
 FLAT = [
     "COPY_THRESHOLD",
     "Context",
+    "Dashboard",
     "DeviceStats",
     "Forwarder",
     "Frame",
@@ -67,6 +68,7 @@ FLAT = [
 NOT_PUBLIC = {"Enum", "IntEnum", "IntFlag", "_FINISHED_TRACKER", "__revision__"}
 
 OURS = {
+    "Dashboard",
     "DeviceStats",
     "ForkedProcessError",
     "Forwarder",

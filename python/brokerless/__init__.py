@@ -48,6 +48,7 @@ __revision__ = ""
 
 # What few programs use, and where it is: imported when somebody asks for it, so that the package starts quickly.
 _LATER = {
+    "Dashboard": "._dashboard",
     "Stopwatch": ".sugar.stopwatch",
     "backend": ".backend",
     "devices": ".devices",
@@ -59,6 +60,7 @@ _LATER = {
 __all__ = [
     "COPY_THRESHOLD",
     "Context",
+    "Dashboard",  # noqa: F405  see _LATER
     "DeviceStats",
     "Forwarder",
     "Frame",

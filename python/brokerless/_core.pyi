@@ -26,6 +26,7 @@ __all__ = [
     "json_loads",
     "constants_table",
     "Peer",
+    "Sampler",
     "close_delivered",
     "send_jobs",
     "Stream",
@@ -845,6 +846,53 @@ class Device:
         """Waits for its end, `timeout` seconds at most; whether it has ended. Raises what made it end, if that was an error."""
 
 @final
+class Sampler:
+    """Reads counters every `interval` seconds, on a native thread that never takes the GIL, and keeps the last `keep` rows.
+
+    `sources` are pairs: a prefix for the names of the columns, and a socket (messages_sent, messages_received, bytes_sent,
+    bytes_received, peers) or the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes). They are
+    not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
+    and when it is collected.
+
+    Raises SocketClosed for what is closed already, ValueError for an interval below 0.05 s or above an hour, for less than 2
+    or more than a million rows, for no seconds at all, without a source, and for columns of one name.
+    """
+
+    def __new__(
+        cls,
+        sources: Sequence[tuple[str, Socket | Device]],
+        interval: float = 0.25,
+        keep: int = 1200,
+        seconds: float | None = None,
+    ) -> Self: ...
+    @property
+    def names(self) -> list[str]:
+        """The columns besides "time" and "elapsed"."""
+    @property
+    def interval(self) -> float:
+        """Seconds between two rows."""
+    @property
+    def taken(self) -> int:
+        """How many rows were taken so far, those that are not kept any more included."""
+    @property
+    def changed(self) -> int:
+        """The number of the last row, counted from 1, in which anything had changed."""
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended. In a forked child it has: its thread is the parent's."""
+    def wait(self, seen: int, timeout: float | None = None) -> bool:
+        """Waits until there are more than `seen` rows, or it has ended, for `timeout` seconds at most; whether that is so."""
+    def columns(self, most: int | None = None) -> dict[str, bytearray]:
+        """The rows, as columns: {name: bytearray of 8 bytes for each}.
+
+        "time" (seconds since the epoch) and "elapsed" (seconds since the first row) are floats; all others are signed integers,
+        with -1 for a number of peers that is not known. With `most` there are at most so many rows, spread evenly, with the
+        first and the last.
+        """
+    def stop(self) -> None:
+        """Ends it, with a last row, and waits for that. What was sampled stays."""
+
+@final
 class Stream:
     """The results that come into a PULL socket, up to the end of the stream."""
 
@@ -864,6 +912,10 @@ class Stream:
     def tally(self, counts: dict[Any, int], key: str, n: int | None = None, timeout: float | None = None) -> bool:
         """Counts results by `key` into a dict, `n` of them or all up to the end; False if the time is over before. The
         dict has what was counted also if an error is raised.
+        """
+    def tallied(self) -> tuple[str | None, int, int, list[tuple[str, int]]]:
+        """What the tally under way, or the last one, has counted, not more than a little late: (its key or None, results, labels,
+        [(text of a label, count)] of the most frequent). Tallies begin to tell when this is first called.
         """
 
 @final

@@ -10,6 +10,7 @@ import warnings
 from typing import Any, ClassVar, List, Optional, Sequence, TypeVar, Union
 
 from . import _core, _opened
+from ._watched import Watched
 from .constants import DeviceType, Errno, SocketOption, SocketType
 from .context import Context
 from .error import ForkedProcessError, ZMQError
@@ -26,7 +27,7 @@ BATCH_BYTES = 32 * 1024
 _D = TypeVar("_D", bound="_Device")
 
 
-class _Device:
+class _Device(Watched):
     """What the three devices have in common."""
 
     _frontend_type: ClassVar[SocketType]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, Union, ove
 
 from . import _core, _opened
 from ._monitoring import Monitoring
+from ._watched import Watched
 from .constants import Errno, SocketOption, SocketType
 from .error import ZMQBindError, ZMQError
 from .utils.interop import cast_int_addr
@@ -76,7 +77,7 @@ class _Binding:
             socket.disconnect(self.addr)
 
 
-class Socket(Monitoring, Generic[_Received]):
+class Socket(Monitoring, Watched, Generic[_Received]):
     """A ZeroMQ socket. `Context.socket()` makes it.
 
     Any thread may call any method at any time: calls that must wait wait together, and a multipart message is sent and

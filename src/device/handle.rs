@@ -1,6 +1,6 @@
 //! A device: an engine with a thread of its own, and the handle by which it is watched and steered.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -48,6 +48,20 @@ impl Device {
         self.shared.meter.read()
     }
 
+    /// For who looks at it now and then, and does not hold it.
+    ///
+    /// # Errors
+    /// It has ended, or is its process's parent's.
+    pub(crate) fn gauge(&self) -> Result<DeviceGauge> {
+        if self.generation != fork_generation() {
+            return Err(Error::forked());
+        }
+        match self.phase() {
+            Phase::Ended => Err(Error::Closed("this device has ended".into())),
+            _ => Ok(DeviceGauge(Arc::downgrade(&self.shared))),
+        }
+    }
+
     /// What it does.
     pub fn phase(&self) -> Phase {
         if self.generation == fork_generation() {
@@ -87,6 +101,18 @@ impl Device {
             Some(error) => Err(error.clone()),
             None => Ok(true),
         }
+    }
+}
+
+/// Shows what a device has moved.
+pub struct DeviceGauge(Weak<Shared>);
+
+impl DeviceGauge {
+    /// What it has moved so far, and whether it goes on; nothing once it is gone.
+    pub(crate) fn read(&self) -> Option<(Moved, bool)> {
+        let shared = self.0.upgrade()?;
+        let goes_on = shared.steer.phase() != Phase::Ended;
+        Some((shared.meter.read(), goes_on))
     }
 }
 

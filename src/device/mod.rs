@@ -20,7 +20,7 @@ mod tests;
 pub use capture::{Capture, Prefixes};
 pub use engine::Engine;
 pub use farewell::Farewell;
-pub use handle::Device;
+pub use handle::{Device, DeviceGauge};
 pub use meter::{Meter, Moved};
 pub use steer::{Phase, Steer};
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::board::{Board, STALE};
 use super::stream::{Next, Stream};
 use crate::error::Result;
 use crate::json::{from_slice, is_surely_float};
@@ -125,6 +126,11 @@ impl Tally {
         Tally { key, counts: Vec::new(), texts: HashMap::new(), others: HashMap::new(), total: 0 }
     }
 
+    /// By which key it counts.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// How many results were counted.
     pub fn total(&self) -> u64 {
         self.total
@@ -167,18 +173,20 @@ impl Tally {
         }
     }
 
-    /// Counts what comes, until there is a reason to pause.
+    /// Counts what comes, until there is a reason to pause; and shows meanwhile what it has, if the board is watched.
     ///
     /// # Errors
     /// Those of [`Stream::next`], but for the deadline.
     pub fn take(
         &mut self,
         stream: &Stream,
+        board: &Board,
         most: Option<u64>,
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
     ) -> Result<Paused> {
         let mut looked = Instant::now();
+        let mut shown = (Instant::now(), 0);
         loop {
             if most.is_some_and(|most| self.total >= most) {
                 return Ok(Paused::Full);
@@ -189,8 +197,23 @@ impl Tally {
                     return Ok(Paused::TimeOver);
                 }
                 looked = Instant::now();
+                if shown.0.elapsed() > STALE {
+                    board.show(self);
+                    shown = (looked, self.total);
+                }
             }
-            match stream.next(deadline, interrupt) {
+            let stale = board.is_watched() && self.total != shown.1;
+            let next = match stale {
+                true => match stream.try_next()? {
+                    Some(frames) => Ok(Next::Message(frames)),
+                    None => {
+                        let due = Deadline::after(STALE.saturating_sub(shown.0.elapsed()));
+                        stream.next(deadline.earlier(due), interrupt)
+                    }
+                },
+                false => stream.next(deadline, interrupt),
+            };
+            match next {
                 Ok(Next::Message(frames)) => match &frames[..] {
                     [frame] if self.count(frame.as_slice()) => {}
                     _ => return Ok(Paused::Unsure(frames)),
@@ -198,6 +221,10 @@ impl Tally {
                 // Somebody knows how many there will be: those who left may come back.
                 Ok(Next::End) if most.is_some() => {}
                 Ok(Next::End) => return Ok(Paused::End),
+                Err(error) if error.is_again() && stale && !deadline.is_over() => {
+                    board.show(self);
+                    shown = (Instant::now(), self.total);
+                }
                 Err(error) if error.is_again() => return Ok(Paused::TimeOver),
                 Err(error) => return Err(error),
             }

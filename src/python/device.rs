@@ -56,6 +56,13 @@ pub struct PyDevice {
     device: Device,
 }
 
+impl PyDevice {
+    /// The core's device.
+    pub fn core(&self) -> &Device {
+        &self.device
+    }
+}
+
 #[pymethods]
 impl PyDevice {
     #[new]

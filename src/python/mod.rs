@@ -26,6 +26,7 @@ pub mod pipeline;
 pub mod poller;
 pub mod process;
 pub mod recv;
+pub mod sampler;
 pub mod send;
 pub mod socket;
 pub mod survey;
@@ -74,6 +75,8 @@ mod _core {
     use super::process::{
         curve_keypair, curve_public, flush_at_exit, get_spin, has, set_spin, strerror, zmq_errno, zmq_version_info,
     };
+    #[pymodule_export]
+    use super::sampler::PySampler;
     #[pymodule_export]
     use super::socket::{PySocket, PyStats};
     #[pymodule_export]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Optional, TypeVar
 
+from .._watched import Watched
 from ..constants import SocketOption, SocketType
 from ..context import Context
 
@@ -22,7 +23,7 @@ BUFFER = 64 * 1024
 _R = TypeVar("_R", bound="BoundRole")
 
 
-class BoundRole:
+class BoundRole(Watched):
     """A producer or collector: one bound socket, to which workers connect."""
 
     #: The socket, for its options and figures.

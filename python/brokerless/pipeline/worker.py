@@ -12,6 +12,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar,
 from weakref import WeakSet
 
 from .. import _core, _opened
+from .._watched import Watched
 from ..constants import SocketType
 from ..error import Again, ContextTerminated, SocketClosed
 from ._roles import BUFFER, QUEUE, count, open_socket, queue_for
@@ -38,7 +39,7 @@ class WorkerStats(NamedTuple):
     running: bool
 
 
-class Worker:
+class Worker(Watched):
     """Calls a function for each job of its producers, and passes the results on to a collector.
 
     `source` is the endpoint of a producer, or a list of several; `sink` that of the collector, or None if the results

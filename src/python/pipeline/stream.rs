@@ -12,6 +12,7 @@ use super::super::socket::PySocket;
 use super::{messages, raw, read, take_turns, TURN};
 use crate::error::Result;
 use crate::message::Frames;
+use crate::pipeline::board::Board;
 use crate::pipeline::stream::{Next, Stream};
 use crate::pipeline::tally::{Label, Paused, Tally};
 use crate::wait::Deadline;
@@ -21,7 +22,11 @@ use crate::wait::Deadline;
 pub struct PyStream {
     stream: Stream,
     received: AtomicU64,
+    board: Board,
 }
+
+/// What a tally shows of itself: its key, how much it has counted, how many labels there are, and the most frequent ones.
+type Tallied = (Option<String>, u64, usize, Vec<(String, u64)>);
 
 /// How a wait for a message ended.
 enum Came {
@@ -36,7 +41,7 @@ impl PyStream {
     #[new]
     fn new(py: Python<'_>, socket: &PySocket, grace: f64) -> PyResult<Self> {
         let stream = Stream::new(socket.core().or_raise(py)?, duration(grace)?).or_raise(py)?;
-        Ok(PyStream { stream, received: AtomicU64::new(0) })
+        Ok(PyStream { stream, received: AtomicU64::new(0), board: Board::default() })
     }
 
     /// How many messages were taken.
@@ -116,10 +121,19 @@ impl PyStream {
         let end = deadline(timeout)?;
         let mut tally = Tally::new(key);
         let done = self.tally_all(py, &mut tally, key, n, end);
+        self.board.show(&tally);
         for (label, count) in tally.counts() {
             counts.set_item(to_python(py, label)?, count)?;
         }
         done
+    }
+
+    /// What the tally under way, or the last one, has counted, not more than a little late: (its key or None, results, labels,
+    /// [(text of a label, count)] of the most frequent). Tallies begin to tell when this is first called.
+    fn tallied(&self) -> Tallied {
+        self.board.watch();
+        let shown = self.board.read();
+        (shown.key, shown.total, shown.labels, shown.counts)
     }
 }
 
@@ -139,7 +153,7 @@ impl PyStream {
     fn tally_all(&self, py: Python<'_>, tally: &mut Tally, key: &str, n: Option<u64>, end: Deadline) -> PyResult<bool> {
         loop {
             let before = tally.total();
-            let paused = blocking(py, |signals| tally.take(&self.stream, n, end, signals));
+            let paused = blocking(py, |signals| tally.take(&self.stream, &self.board, n, end, signals));
             self.received.fetch_add(tally.total() - before, Ordering::Relaxed);
             match paused? {
                 Paused::Full | Paused::End => return Ok(true),
