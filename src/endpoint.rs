@@ -53,10 +53,30 @@ impl Endpoint {
                 ),
             ));
         }
-        if matches!(transport, "tcp" | "udp") {
-            check_port(address).map_err(|why| wrong(&why))?;
-        }
+        let with_port = match transport {
+            "tcp" | "udp" => address,
+            // What follows is the path.
+            "ws" | "wss" => address.split('/').next().unwrap_or(address),
+            _ => return Ok(Endpoint { text: c_text, transport: number }),
+        };
+        check_port(with_port).map_err(|why| wrong(&why))?;
         Ok(Endpoint { text: c_text, transport: number })
+    }
+
+    /// Refuses an endpoint that can only be bound: libzmq would take it and try for ever.
+    ///
+    /// # Errors
+    /// EINVAL.
+    pub fn check_connect(&self) -> Result<()> {
+        let text = self.text.to_str().unwrap_or_default();
+        let address = text.strip_prefix("tcp://").and_then(|address| address.rsplit(';').next());
+        let port = address.and_then(|address| address.rsplit_once(':')).map(|(_, port)| port);
+        match port.map(str::parse::<u16>) {
+            Some(Ok(0)) => Err(Error::invalid(format!(
+                "nobody listens at port 0: connect to the port that the other side has bound, from 1 to 65535 (endpoint {text:?})"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// What libzmq takes.
@@ -92,11 +112,12 @@ fn check_port(address: &str) -> std::result::Result<(), String> {
         if matches!(port, "*" | "!") {
             continue;
         }
-        // ZMQ_WS-like paths do not occur here; multicast interfaces stand before the port.
-        match port.parse::<u32>() {
-            Ok(number) if number <= 65_535 => {}
-            Ok(number) => return Err(format!("port {number} is out of range: the highest is 65535")),
-            Err(_) => return Err(format!("{port:?} is not a port")),
+        // A sign, or a space, is nothing that a port has.
+        let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        match port.parse::<u16>() {
+            Ok(_) if digits => {}
+            _ if digits => return Err(format!("port {port} is out of range: ports go from 1 to 65535")),
+            _ => return Err(format!("{port:?} is not a port: ports are numbers from 1 to 65535")),
         }
     }
     Ok(())
@@ -122,6 +143,9 @@ mod tests {
             "ipc://*",
             "inproc://a",
             "udp://239.0.0.1:5555",
+            "tcp://127.0.0.1:65535",
+            "ws://127.0.0.1:5555/path:1",
+            "ws://*:*",
         ] {
             assert!(Endpoint::parse(text).is_ok(), "{text}");
         }
@@ -139,6 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn nobody_can_connect_to_port_0() {
+        let check = |text: &str| Endpoint::parse(text).unwrap().check_connect();
+        assert_eq!(check("tcp://127.0.0.1:0").unwrap_err().errno(), errno::EINVAL);
+        assert_eq!(check("tcp://127.0.0.1:5555;127.0.0.1:0").unwrap_err().errno(), errno::EINVAL);
+        for text in ["tcp://127.0.0.1:0;127.0.0.1:5555", "tcp://127.0.0.1:10", "ipc:///tmp/a:0", "inproc://a:0"] {
+            assert!(check(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn bad_endpoints_say_why() {
         for text in [
             "",
@@ -146,7 +180,15 @@ mod tests {
             "tcp://",
             "tcp://127.0.0.1",
             "tcp://127.0.0.1:99999",
+            "tcp://127.0.0.1:65536",
+            "tcp://127.0.0.1:-1",
+            "tcp://127.0.0.1:+1",
+            "tcp://127.0.0.1: 1",
+            "tcp://127.0.0.1:",
             "tcp://127.0.0.1:http",
+            "tcp://127.0.0.1:99999;127.0.0.1:1",
+            "udp://239.0.0.1:70000",
+            "ws://127.0.0.1:99999/path",
             "tcp://a\0b:1",
             "inproc://",
             "://a",

@@ -155,6 +155,7 @@ impl State {
         }
         self.check_datagram(data.len(), || 0)?;
         self.raw()?.send_bytes(data, flags)?;
+        self.note_beginning(data);
         self.sent(data.len(), flags & SNDMORE == 0);
         Ok(())
     }
@@ -204,6 +205,13 @@ impl State {
         };
         let bytes: usize = parts.iter().map(Part::len).sum();
         let continued = self.mid_message;
+        if self.subscriptions.is_some() && !continued {
+            let first = match &parts[0] {
+                Part::Bytes(data) => data,
+                Part::Message(message) | Part::Given(message) => message.as_slice(),
+            };
+            self.note_beginning(first);
+        }
         for index in 0..=last {
             let more = if index < last { SNDMORE } else { 0 };
             if let Err(error) = self.send_part(&mut parts[index], flags | more) {
