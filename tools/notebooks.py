@@ -1,7 +1,7 @@
-"""From a notebook's source to a notebook: everything that knows how our jupytext scripts are laid out.
+"""The notebooks of this checkout: which they are, their parameters, and the two copies that are built of them.
 
-The repository holds notebooks as Python scripts, which a person can review and a linter can read. This module reads them,
-finds and fills their parameters, and builds the two copies that people open: the whole one and the students'.
+The repository holds notebooks as Python scripts, which a person can review and a linter can read. `brokerless._notebooks`
+reads and builds them; here are the whole copies and the students', and the parameters that a runner replaces.
 
     python -m tools.notebooks build      the .ipynb of each source, beside it
     python -m tools.notebooks student    copies without the solutions, in build/student
@@ -11,45 +11,56 @@ from __future__ import annotations
 
 import argparse
 import ast
-import hashlib
 import shutil
 import sys
 from pathlib import Path
 from typing import Any, Mapping
 
-import jupytext
 import nbformat
+
+from brokerless._notebooks import (
+    Written,
+    free_name,
+    has_tag,
+    lessons,
+    read_source,
+    roles,
+    strip_solutions,
+    write_notebook,
+)
+
+__all__ = [
+    "NOTEBOOKS",
+    "ROOT",
+    "build",
+    "copy_images",
+    "has_tag",
+    "inject",
+    "lecture_sources",
+    "main",
+    "parameters_of",
+    "read_source",
+    "role_sources",
+    "strip_solutions",
+    "write_newer",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 STUDENT = ROOT / "build" / "student"
 
-# nbformat's own classes have no types; a notebook and a cell are dictionaries with attributes.
+# nbformat's own classes have no types; a notebook is a dictionary with attributes.
 Notebook = Any
-Cell = Any
 
 
 def lecture_sources() -> list[Path]:
     """The lecture's notebooks in the order they are read."""
-    return sorted(NOTEBOOKS.glob("*.py"))
+    return lessons(NOTEBOOKS)
 
 
 def role_sources() -> list[Path]:
     """The notebooks that play one role each, made to run at the same time."""
-    return sorted((NOTEBOOKS / "roles").glob("*.py"))
-
-
-def read_source(source: Path) -> Notebook:
-    """The notebook that a jupytext script describes."""
-    notebook = jupytext.read(source)
-    for number, cell in enumerate(notebook.cells):
-        # jupytext draws ids at random; fixed ones make two builds of one source equal.
-        cell["id"] = f"cell-{number:03}"
-    return notebook
-
-
-def has_tag(cell: Cell, tag: str) -> bool:
-    return tag in cell.metadata.get("tags", [])
+    return roles(NOTEBOOKS)
 
 
 def _parameters_cell(notebook: Notebook) -> int | None:
@@ -94,49 +105,14 @@ def inject(notebook: Notebook, parameters: Mapping[str, object]) -> None:
     notebook.cells.insert(index + 1, cell)
 
 
-def strip_solutions(notebook: Notebook) -> None:
-    """Leave a student the space for a solution instead of the solution."""
-    kept = []
-    for cell in notebook.cells:
-        if has_tag(cell, "solution"):
-            if cell.cell_type != "code":
-                continue
-            cell.source = "# your solution"
-            cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != "solution"]
-        kept.append(cell)
-    notebook.cells = kept
-
-
-def _fingerprint(notebook: Notebook) -> str:
-    text = "\0".join(f"{cell.cell_type}\0{cell.source}" for cell in notebook.cells)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_notebook(notebook: Notebook, target: Path) -> bool:
-    """Write `target` unless it has these cells already; True if written. Someone's own work in it is kept aside."""
-    built = _fingerprint(notebook)
-    notebook.metadata["brokerless"] = {"built": built}
-    if target.exists():
-        present = nbformat.read(target, as_version=4)
-        built_before = present.metadata.get("brokerless", {}).get("built")
-        if built_before == built:
-            return False
-        if built_before != _fingerprint(present):
-            kept = _free_name(target)
-            target.replace(kept)
-            print(f"{target.name} had changes of your own: they are in {kept.name} now")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, target)
-    return True
-
-
-def _free_name(target: Path) -> Path:
-    number = 1
-    while True:
-        name = target.with_name(f"{target.stem}.yours-{number}.ipynb")
-        if not name.exists():
-            return name
-        number += 1
+def write_newer(notebook: Notebook, target: Path) -> bool:
+    """Write `target` if the source has news; True if written. Someone's own work in it is kept aside."""
+    written = write_notebook(notebook, target)
+    if written is Written.KEPT:
+        kept = free_name(target)
+        written = write_notebook(notebook, target, replace=True)
+        print(f"{target.name} had changes of your own: they are in {kept.name} now")
+    return written in (Written.NEW, Written.UPDATED, Written.REPLACED)
 
 
 def copy_images(target: Path) -> None:
@@ -155,7 +131,7 @@ def build(target: Path, *, student: bool) -> None:
         if student:
             strip_solutions(notebook)
         destination = target / source.relative_to(NOTEBOOKS).with_suffix(".ipynb")
-        written += write_notebook(notebook, destination)
+        written += write_newer(notebook, destination)
     if student:
         copy_images(target)
     shown = target.relative_to(ROOT)

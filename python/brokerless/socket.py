@@ -207,19 +207,25 @@ class Socket(Monitoring, Generic[_Received]):
         can be used in a `with`, at whose end the socket leaves the endpoint.
 
         A port that only a lost socket still holds (in the traceback of a cell that failed, say) is freed first, with a
-        ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port; EADDRNOTAVAIL, ENODEV, EINVAL,
-        EPROTONOSUPPORT for endpoints that cannot be.
+        ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port: which socket (and cell) of this process,
+        or which other process, by its number and command; EADDRNOTAVAIL, ENODEV, EINVAL, EPROTONOSUPPORT for endpoints
+        that cannot be.
         """
-        try:
-            bound = super().bind(addr)
-        except ZMQError as error:
-            # Here and not above, as few programs ever need it.
-            from ._reclaim import reclaim
+        for again in (True, False):
+            try:
+                bound = super().bind(addr)
+                break
+            except ZMQError as error:
+                if error.errno == Errno.EADDRINUSE:
+                    # Here and not above, as few programs ever need them.
+                    from ._port_holder import explain
+                    from ._reclaim import reclaim
 
-            if error.errno != Errno.EADDRINUSE or not reclaim(addr):
+                    if again and reclaim(addr):
+                        continue
+                    error.detail = explain(addr.decode() if isinstance(addr, bytes) else addr, error.detail)
                 _tell_all(error)
                 raise
-            bound = super().bind(addr)
         return _Binding(self, "bind", bound)
 
     def connect(self, addr: Union[str, bytes]) -> Any:
