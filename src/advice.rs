@@ -9,7 +9,7 @@ use crate::explain::{name, seconds};
 use crate::facing;
 use crate::ffi::strerror;
 use crate::monitor::{Ill, Trouble};
-use crate::socket::Socket;
+use crate::socket::{Attached, Socket};
 
 const MECHANISMS: [&str; 4] = ["NULL", "PLAIN", "CURVE", "GSSAPI"];
 /// What takes no longer is no trouble yet.
@@ -35,10 +35,19 @@ impl Socket {
         // Of a fork's parent's socket nothing is known.
         let watch = self.look(None, |state| state.watch.clone());
         let mut troubles = watch.map_or(Vec::new(), |watch| watch.troubles());
+        let endpoints = self.endpoints();
+        // Of an endpoint that was given up, an attempt under way may still be told; "source;destination" is told without source.
+        let given_up = |trouble: &Trouble| {
+            let tells = ["tcp:", "ipc:"].iter().any(|transport| trouble.endpoint.starts_with(transport));
+            let (_, place) = trouble.endpoint.split_once("://").unwrap_or_default();
+            let held = |at: &Attached| !at.bound && at.endpoint.ends_with(place);
+            tells && !trouble.bound && !endpoints.iter().any(held)
+        };
         let now = Instant::now();
-        troubles.retain(|trouble| {
-            !matches!(trouble.ill, Ill::Silent | Ill::Unanswered) || now.duration_since(trouble.first) >= PATIENCE
-        });
+        let early = |trouble: &Trouble| {
+            matches!(trouble.ill, Ill::Silent | Ill::Unanswered) && now.duration_since(trouble.first) < PATIENCE
+        };
+        troubles.retain(|trouble| !early(trouble) && !given_up(trouble));
         troubles
     }
 }

@@ -75,7 +75,6 @@ impl Socket {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::context::Context;
     use crate::socket::POLLIN;
     use crate::wait::Waker;

@@ -98,7 +98,8 @@ def full(seen: Seen, scene: Scene) -> Iterator[Finding]:
     if waited is not None:
         yield finding(PROBLEM, seen, "full", what, f"a send has waited for {span(waited)}", cure)
     elif refused and refused["last"] < 10:
-        why = f"{refused['count']} sends found no room, the last {span(refused['last'])} ago"
+        sends = "1 send" if refused["count"] == 1 else f"{refused['count']} sends"
+        why = f"{sends} found no room, the last {span(refused['last'])} ago"
         yield finding(HINT, seen, "full", what, why, cure)
 
 

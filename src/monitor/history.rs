@@ -277,3 +277,117 @@ impl History {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THERE: &str = "tcp://127.0.0.1:5555";
+
+    fn key(local: &str, remote: &str) -> (String, String) {
+        (local.into(), remote.into())
+    }
+
+    fn told(history: &mut History, kinds: &[u32]) {
+        for kind in kinds {
+            history.learn(&Event { kind: *kind, remote: THERE.into(), ..Event::default() });
+        }
+    }
+
+    fn seen(history: &History) -> Vec<(Ill, u64, bool)> {
+        history.troubles().iter().map(|trouble| (trouble.ill, trouble.count, trouble.over)).collect()
+    }
+
+    const TRIED: u32 = zmq_sys::ZMQ_EVENT_CONNECT_DELAYED;
+    const FAILED: u32 = zmq_sys::ZMQ_EVENT_CLOSED;
+    const AGAIN: u32 = zmq_sys::ZMQ_EVENT_CONNECT_RETRIED;
+
+    #[test]
+    fn refusals_are_counted_until_somebody_is_there() {
+        let mut history = History::default();
+        told(&mut history, &[TRIED]);
+        assert_eq!(seen(&history), [(Ill::Unanswered, 1, false)]);
+        // Over ipc there is no attempt that could take long.
+        told(&mut history, &[FAILED, AGAIN, TRIED, FAILED, AGAIN, FAILED, AGAIN, TRIED]);
+        let own = key("tcp://127.0.0.1:40000", THERE);
+        history.opened(&own, false);
+        assert!(!history.succeeded(&own));
+        assert_eq!(seen(&history), [(Ill::Refused, 3, true)]);
+        history.ended(&own, false, true);
+        told(&mut history, &[AGAIN, TRIED, FAILED, AGAIN]);
+        assert_eq!(seen(&history), [(Ill::Refused, 1, false), (Ill::Lost, 1, false)]);
+    }
+
+    #[test]
+    fn an_attempt_that_is_none_has_no_address() {
+        let mut history = History::default();
+        told(&mut history, &[AGAIN, AGAIN]);
+        assert_eq!(seen(&history), [(Ill::Unresolved, 2, false)]);
+        told(&mut history, &[TRIED, FAILED, AGAIN]);
+        assert_eq!(history.troubles().len(), 2);
+    }
+
+    #[test]
+    fn a_handshake_that_ends_without_a_word_is_one_of_types() {
+        let mut history = History::default();
+        let (near, far) = (key(THERE, "tcp://127.0.0.1:40000"), key("tcp://127.0.0.1:40000", THERE));
+        history.opened(&near, true);
+        history.opened(&far, false);
+        assert_eq!(history.troubles().len(), 2);
+        history.ended_untold(&near);
+        history.ended_untold(&far);
+        let troubles = history.troubles();
+        assert!(troubles.iter().all(|trouble| trouble.ill == Ill::Mismatch && trouble.endpoint == THERE));
+        assert_ne!(troubles[0].bound, troubles[1].bound);
+    }
+
+    #[test]
+    fn one_who_got_in_says_nothing_of_one_who_did_not() {
+        let mut history = History::default();
+        let [bad, good] = [1, 2].map(|port| key(THERE, &format!("tcp://127.0.0.1:{port}")));
+        history.opened(&bad, true);
+        assert!(history.failed(Ill::Denied, &bad, 400));
+        history.ended(&bad, true, false);
+        history.opened(&good, true);
+        assert!(history.succeeded(&good));
+        assert_eq!(seen(&history), [(Ill::Denied, 1, false)]);
+        assert_eq!(history.troubles()[0].code, 400);
+        assert!(history.attempts.is_empty());
+    }
+
+    #[test]
+    fn what_was_given_up_is_forgotten() {
+        let mut history = History::default();
+        told(&mut history, &[TRIED, FAILED, AGAIN, TRIED]);
+        history.opened(&key("tcp://127.0.0.1:40000", THERE), false);
+        history.forget(THERE, true);
+        assert_eq!(history.troubles().len(), 2);
+        history.forget(THERE, false);
+        assert!(history.troubles().is_empty());
+        assert!(history.attempts.is_empty() && history.opening.is_empty());
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_kept() {
+        let mut history = History::default();
+        for port in 0..MOST + 5 {
+            let kind = zmq_sys::ZMQ_EVENT_ACCEPT_FAILED;
+            history.learn(&Event { kind, local: format!("tcp://127.0.0.1:{port}"), value: 24, ..Event::default() });
+        }
+        let troubles = history.troubles();
+        assert_eq!(troubles.len(), MOST);
+        assert_eq!(troubles[0].endpoint, format!("tcp://127.0.0.1:{}", MOST + 4));
+        assert!(!troubles.iter().any(|trouble| trouble.endpoint.ends_with(":0")));
+    }
+
+    #[test]
+    fn a_bind_that_worked_at_last_is_no_trouble() {
+        let mut history = History::default();
+        for (address, bound) in [("*:5555", "tcp://0.0.0.0:5555"), ("/tmp/a", "ipc:///tmp/a")] {
+            history.learn(&Event { kind: zmq_sys::ZMQ_EVENT_BIND_FAILED, local: address.into(), ..Event::default() });
+            assert!(!history.troubles()[0].over);
+            history.learn(&Event { kind: zmq_sys::ZMQ_EVENT_LISTENING, local: bound.into(), ..Event::default() });
+            assert!(history.troubles().iter().all(|trouble| trouble.over));
+        }
+    }
+}
