@@ -63,19 +63,29 @@ impl Endpoint {
         Ok(Endpoint { text: c_text, transport: number })
     }
 
-    /// Refuses an endpoint that can only be bound: libzmq would take it and try for ever.
+    /// Refuses an endpoint that can only be bound. libzmq refuses some without a word, and tries others for ever.
     ///
     /// # Errors
     /// EINVAL.
     pub fn check_connect(&self) -> Result<()> {
         let text = self.text.to_str().unwrap_or_default();
-        let address = text.strip_prefix("tcp://").and_then(|address| address.rsplit(';').next());
-        let port = address.and_then(|address| address.rsplit_once(':')).map(|(_, port)| port);
-        match port.map(str::parse::<u16>) {
-            Some(Ok(0)) => Err(Error::invalid(format!(
-                "nobody listens at port 0: connect to the port that the other side has bound, from 1 to 65535 (endpoint {text:?})"
-            ))),
-            _ => Ok(()),
+        let Some(address) = ["tcp://", "ws://", "wss://"].iter().find_map(|transport| text.strip_prefix(transport))
+        else {
+            return Ok(());
+        };
+        // "source;destination": the latter counts; a path may follow.
+        let place = address.rsplit(';').next().and_then(|address| address.split('/').next());
+        let Some((host, port)) = place.and_then(|place| place.rsplit_once(':')) else {
+            return Ok(());
+        };
+        let wrong = |why: &str| Err(Error::invalid(format!("{why} (endpoint {text:?})")));
+        match port.parse::<u16>() {
+            _ if host == "*" => wrong("connect to one address, such as 127.0.0.1; \"*\" is for binding to all"),
+            Ok(0) => {
+                wrong("nobody listens at port 0: connect to the port that the other side has bound, from 1 to 65535")
+            }
+            Err(_) => wrong("connect to the port that the other side has bound, from 1 to 65535"),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -163,11 +173,27 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_connect_to_port_0() {
+    fn some_can_only_be_bound() {
         let check = |text: &str| Endpoint::parse(text).unwrap().check_connect();
-        assert_eq!(check("tcp://127.0.0.1:0").unwrap_err().errno(), errno::EINVAL);
-        assert_eq!(check("tcp://127.0.0.1:5555;127.0.0.1:0").unwrap_err().errno(), errno::EINVAL);
-        for text in ["tcp://127.0.0.1:0;127.0.0.1:5555", "tcp://127.0.0.1:10", "ipc:///tmp/a:0", "inproc://a:0"] {
+        for text in [
+            "tcp://127.0.0.1:0",
+            "tcp://127.0.0.1:5555;127.0.0.1:0",
+            "ws://127.0.0.1:0/path:5",
+            "tcp://*:5555",
+            "tcp://127.0.0.1:*",
+            "tcp://127.0.0.1:!",
+        ] {
+            assert_eq!(check(text).expect_err(text).errno(), errno::EINVAL, "{text}");
+        }
+        for text in [
+            "tcp://127.0.0.1:0;127.0.0.1:5555",
+            "tcp://*:0;127.0.0.1:5555",
+            "tcp://[::1]:10",
+            "ws://127.0.0.1:80/path:0",
+            "ipc:///tmp/a:0",
+            "inproc://a:0",
+            "udp://127.0.0.1:5555",
+        ] {
             assert!(check(text).is_ok(), "{text}");
         }
     }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{errno, Error, Result};
+use crate::explain::nobody;
 use crate::ffi::RawSocket;
 use crate::message::Message;
 use crate::socket::{Socket, State, ANY};
@@ -245,10 +246,12 @@ impl Socket {
                 return error;
             }
             error.or_explain(|| {
-                let which = topic.map_or("".into(), |topic| {
-                    format!(" to {:?}", String::from_utf8_lossy(topic))
-                });
-                format!("{last} of {count} subscriptions{which} have come so far; is every subscriber connected to this publisher, and subscribed?")
+                let which = topic.map_or("".into(), |topic| format!(" to {:?}", String::from_utf8_lossy(topic)));
+                let why = match self.peers_known() {
+                    Some(0) => nobody(self, true),
+                    _ => "is every subscriber connected to this publisher, and subscribed?".into(),
+                };
+                format!("{last} of {count} subscriptions{which} have come so far; {why}")
             })
         })
     }

@@ -62,6 +62,16 @@ def test_types_that_do_not_go_together(pair: Any) -> None:
         pull.recv(timeout=WAIT)
 
 
+def test_no_subscriber(make_socket: Any, pair: Any) -> None:
+    pub = make_socket(zmq.PUB, bind="tcp://127.0.0.1:*")
+    with pytest.raises(zmq.Again, match=r"0 of 1 subscriptions have come so far; nobody has connected"):
+        pub.wait_for_subscribers(timeout=0.01)
+    pub, sub = pair(zmq.PUB, zmq.SUB)
+    pub.wait_for_peers(timeout=10)
+    with pytest.raises(zmq.Again, match=r"0 of 1 subscriptions to \"x\" .* is every subscriber connected"):
+        pub.wait_for_subscribers(topic="x", timeout=0.01)
+
+
 def test_no_subscription(pair: Any) -> None:
     _, sub = pair(zmq.PUB, zmq.SUB)
     with pytest.raises(zmq.Again, match=r"it has subscribed to nothing"):
@@ -126,4 +136,8 @@ def test_port_0_is_for_binding(make_socket: Any) -> None:
     with pytest.raises(zmq.ZMQError, match=r"nobody listens at port 0") as refused:
         rep.connect("tcp://127.0.0.1:0")
     assert refused.value.errno == errno.EINVAL
+    for endpoint in ("tcp://*:5555", "tcp://127.0.0.1:*"):
+        with pytest.raises(zmq.ZMQError, match=r"connect to (one address|the port)") as refused:
+            rep.connect(endpoint)
+        assert refused.value.errno == errno.EINVAL
     make_socket(zmq.REQ, connect=f"tcp://127.0.0.1:0;{rep.last_endpoint.decode()[6:]}").wait_for_peers(timeout=10)

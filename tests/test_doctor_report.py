@@ -65,6 +65,7 @@ def test_without_sockets_it_looks_at_all_of_the_users(make_socket: Any, loose_ct
     assert not any(name.startswith("ROUTER") for name in names)
     # Asked for by name, it is looked at.
     assert [found.kind for found in zmq.doctor(kernel["sock"])] == ["nowhere"]
+    kernel["sock"].close()
 
 
 def test_what_is_no_socket() -> None:
