@@ -66,7 +66,7 @@ def test_no_subscriber(make_socket: Any, pair: Any) -> None:
     pub = make_socket(zmq.PUB, bind="tcp://127.0.0.1:*")
     with pytest.raises(zmq.Again, match=r"0 of 1 subscriptions have come so far; nobody has connected"):
         pub.wait_for_subscribers(timeout=0.01)
-    pub, sub = pair(zmq.PUB, zmq.SUB)
+    pub, _ = pair(zmq.PUB, zmq.SUB)
     pub.wait_for_peers(timeout=10)
     with pytest.raises(zmq.Again, match=r"0 of 1 subscriptions to \"x\" .* is every subscriber connected"):
         pub.wait_for_subscribers(topic="x", timeout=0.01)

@@ -7,6 +7,8 @@ import threading
 from typing import Any, Dict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import brokerless as zmq
 from brokerless import _doctor_scene, _survey
@@ -148,6 +150,14 @@ def test_a_process_of_the_notebook(
 )
 def test_places(endpoint: str, expected: Any) -> None:
     assert Place.of(endpoint) == expected
+
+
+@given(st.one_of(st.text(), st.text().map("tcp://127.0.0.1:{}".format), st.text().map("ipc://{}".format)))
+def test_every_text_is_some_place(endpoint: str) -> None:
+    place = Place.of(endpoint)
+    assert endpoint.startswith(place.transport)
+    assert place.name in endpoint
+    assert place.port is None or place.port >= 0
 
 
 @pytest.mark.parametrize(

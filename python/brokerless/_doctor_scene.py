@@ -36,7 +36,7 @@ class Place(NamedTuple):
         if transport not in ("tcp", "ws", "wss", "udp"):
             return cls(transport, address, None)
         host, _, port = address.rpartition(";")[2].partition("/")[0].rpartition(":")
-        return cls(transport, host, int(port) if port.isdigit() else None)
+        return cls(transport, host, int(port) if port.isdecimal() else None)
 
 
 class Seen:
