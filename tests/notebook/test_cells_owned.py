@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import textwrap
 import time
 
@@ -10,7 +11,7 @@ import pytest
 
 pytest.importorskip("ipykernel")
 
-from live_kernel import live_kernel
+from live_kernel import ROOT, live_kernel
 
 LOAD = """
 import asyncio, contextvars, gc, sys, threading, time
@@ -460,13 +461,30 @@ def test_a_port_that_a_peer_has_is_reported_with_its_name(kernel, free_port):
     kernel.run("peers.unload(get_ipython())")
 
 
-def test_the_kernels_own_sockets_stay_open(kernel, cell, name):
-    # A thread that prints has ipykernel open a socket for it.
-    for _ in range(2):
-        assert (
-            cell("thread = threading.Thread(target=print, args=('printed',)); thread.start(); thread.join()", name)
-            == "printed\n"
-        )
+PRINTS = """
+def work():
+    before = {id(found) for found in zmq._opened.sockets()}
+    print("printed")
+    new = [found for found in zmq._opened.sockets() if id(found) not in before]
+    seen.extend((zmq._opened.opened_by(found), cells.cell_of(found)) for found in new)
+
+seen = []
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+def test_the_kernels_own_sockets_are_no_cells(tmp_path):
+    # A kernel whose messages run on brokerless, too, and a thread that prints, for which ipykernel opens a socket.
+    (tmp_path / "sitecustomize.py").write_text("import brokerless\nbrokerless.install_as_zmq()\n")
+    with live_kernel(PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT / "python")])) as own:
+        own.run(LOAD + "import zmq as installed\nassert installed.Context is zmq.Context")
+        for _ in range(2):
+            ran = own.run(PRINTS, "prints")
+            ran.until(lambda ran=ran: ran.text == "printed\n")
+        told = own.run("print(seen)")
+        told.until(lambda: told.text == "[('ipykernel.iostream', None)]\n")
 
 
 def test_after_unload_nothing_is_closed(kernel, cell, name):

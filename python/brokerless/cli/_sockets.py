@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterator, Sequence, Tuple
 from ..constants import Errno, SocketType
 from ..context import Context
 from ..error import Again, ZMQError
-from ._shell import Failure, Options, say, why
+from ._options import Options
+from ._shell import Failure, say, why
 
 __all__ = ["add_place", "kind", "not_a_place", "opened"]
 
@@ -27,7 +28,7 @@ def kind(name: str, offered: Sequence[str], others: Dict[str, str]) -> SocketTyp
     if upper in others:
         raise argparse.ArgumentTypeError(others[upper])
     if upper in SocketType.__members__:
-        raise argparse.ArgumentTypeError(f"a {upper} socket needs a program; here are {listed}")
+        raise argparse.ArgumentTypeError(f"{upper} sockets need a program; here are {listed}")
     raise argparse.ArgumentTypeError(f"there is no socket type {name}; here are {listed}")
 
 
@@ -83,8 +84,10 @@ def opened(command: str, options: Options, patience: float, **settings: Any) -> 
         socket.close(0)
         context.term()
         raise
-    socket.close()
+    # A little longer than is waited: who does not see it end in time knows that something was left.
+    socket.close(int(patience * 1000) + 50)
     try:
         context.term(timeout=patience)
     except Again:
+        context.term()
         raise Failure(f"not everything could be delivered within {patience:g} s; the rest is dropped") from None

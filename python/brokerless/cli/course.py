@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import List, Tuple
 
-from ._shell import Failure, Options, parser
+from ._options import Options, parser
+from ._shell import Failure
 
 __all__ = ["SOURCES", "main"]
 
@@ -53,7 +54,7 @@ def main(argv: List[str]) -> int:
     options, to_lab = _options(argv)
     for needed in ("jupytext", "nbformat"):
         if find_spec(needed) is None:
-            raise Failure(f"the notebooks are made with {needed}: {_install(options)}")
+            raise Failure(f"{needed}, which the notebooks are made with, is missing: {_install(options)}")
     # Here, for it imports what was just looked for.
     from ._copies import Copying
 

@@ -11,7 +11,8 @@ from typing import Any, Dict, Iterator, List, Tuple, Type, Union
 from ..context import Context
 from ..device import Forwarder, Queue, Streamer
 from ..error import Again, ZMQError
-from ._shell import Options, parser, say, seconds
+from ._options import Options, parser, seconds
+from ._shell import say
 from ._sockets import not_a_place
 from ._text import size
 
@@ -157,10 +158,21 @@ def _run(options: Options, context: Context) -> None:
         print(f"\r\x1b[KEnded: {counts.total()}" if terminal else f"Ended: {counts.total()}")
 
 
+def _end(context: Context) -> None:
+    """Wait for what the device has sent to leave."""
+    try:
+        context.term(timeout=_LAST_WORDS)
+    except Again:
+        # The sockets' LINGER, which is a little longer, ends this.
+        context.term()
+        say("what could not be delivered is dropped", "device")
+
+
 def main(argv: List[str]) -> int:
     """Run the device that the arguments describe until a signal ends it; returns the exit code."""
     options = _options(argv)
     context = Context()
+    context.linger = int(_LAST_WORDS * 1000) + 50
     with _ended_by_sigterm():
         try:
             _run(options, context)
@@ -168,8 +180,5 @@ def main(argv: List[str]) -> int:
             # Again, or before anything ran.
             pass
         finally:
-            try:
-                context.term(timeout=_LAST_WORDS)
-            except Again:
-                say("what was not delivered is dropped", "device")
+            _end(context)
     return 0

@@ -9,7 +9,8 @@ import stat
 import threading
 from typing import Any, List, NamedTuple, Optional, Tuple
 
-from ._shell import Failure, parser, seconds
+from ._options import parser, seconds
+from ._shell import Failure
 from .zmtp import FITTING, Answer, Silent, Stranger, Zmtp, look
 
 __all__ = ["main"]

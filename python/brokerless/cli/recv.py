@@ -6,7 +6,8 @@ from typing import Any, List
 
 from ..constants import SocketType
 from ..error import Again
-from ._shell import Failure, Options, number, parser, seconds, why
+from ._options import Options, number, parser, seconds
+from ._shell import Failure, why
 from ._sockets import add_place, kind, opened
 from ._text import show, typed
 

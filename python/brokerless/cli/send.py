@@ -7,7 +7,8 @@ from typing import Any, Iterator, List
 
 from ..constants import SocketType
 from ..error import Again, ZMQError
-from ._shell import Failure, Options, number, parser, say, seconds, why
+from ._options import Options, number, parser, seconds
+from ._shell import Failure, say, why
 from ._sockets import add_place, kind, opened
 from ._text import show, typed, typed_lines
 
@@ -22,6 +23,8 @@ _OTHERS = {
     "DISH": "a DISH only receives",
 }
 
+#: Seconds that a PUB waits for further subscriptions once somebody has subscribed: those of one subscriber come together.
+_GRACE = 0.25
 #: Seconds that what was sent may take to leave, at least.
 _LAST_WORDS = 1.0
 
@@ -122,6 +125,8 @@ class _Sending:
             if not self._socket.subscriptions and self._options.wait > 0:
                 raise Failure(f"no subscriber came within {self._options.wait:g} s: {why(error)}") from None
             self.to_nobody += 1
+        else:
+            self._deadline = min(self._deadline, time.monotonic() + _GRACE)
 
 
 def main(argv: List[str]) -> int:
