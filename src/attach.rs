@@ -76,8 +76,8 @@ impl Socket {
             return;
         };
         match failure {
-            _ if !watch.reports() => {}
-            None => watch.drain(),
+            None if watch.reports() => watch.drain(),
+            None => {}
             Some(error) => {
                 if let Some(event) = Event::bind_failed(text, error) {
                     watch.announce(&event);
@@ -90,6 +90,9 @@ impl Socket {
         // A closed socket is the better news than a bad endpoint.
         self.lock()?.raw()?;
         let endpoint = Endpoint::parse(text)?;
+        if !bound {
+            endpoint.check_connect()?;
+        }
         let watch = if endpoint.is_inproc() { None } else { self.watch_early()? };
         let resolved = self.once(ANY, |state| {
             let raw = state.raw()?;

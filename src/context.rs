@@ -132,6 +132,11 @@ impl Context {
         self.with_raw(|raw| Ok(raw.address()))
     }
 
+    /// Whether it is the same one.
+    pub(crate) fn is(&self, other: &Context) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether the context has ended.
     pub fn closed(&self) -> bool {
         // In a forked child it never ends, and nobody gives back a lock that another thread had as it forked.
@@ -277,24 +282,26 @@ pub fn socket_at(address: usize) -> Option<Socket> {
 }
 
 /// The open sockets of every context of this process.
-fn all_sockets() -> Vec<Socket> {
+pub(crate) fn all_sockets() -> Vec<Socket> {
     let contexts: Vec<Arc<Inner>> = registry().contexts.lock().iter().filter_map(Weak::upgrade).collect();
     contexts.into_iter().flat_map(|context| Context(context).sockets()).collect()
 }
 
-/// The socket of this process that is bound to the same port or path.
-pub(crate) fn holder(endpoint: &str) -> Option<Socket> {
+/// The sockets of this process that are bound to the same port or path.
+pub(crate) fn holders(endpoint: &str) -> Vec<Socket> {
     let place = |endpoint: &str| -> Option<String> {
         let (transport, address) = endpoint.split_once("://")?;
         let end = if transport == "tcp" { address.rsplit_once(':')?.1 } else { address };
         Some(format!("{transport}:{end}"))
     };
-    let wanted = place(endpoint)?;
+    let Some(wanted) = place(endpoint) else {
+        return Vec::new();
+    };
     let has = |socket: &Socket| {
         let mut bound = socket.endpoints().into_iter().filter(|at| at.bound);
         bound.any(|at| place(&at.endpoint).as_deref() == Some(&wanted))
     };
-    all_sockets().into_iter().find(has)
+    all_sockets().into_iter().filter(has).collect()
 }
 
 static EXITING: AtomicBool = AtomicBool::new(false);

@@ -53,10 +53,40 @@ impl Endpoint {
                 ),
             ));
         }
-        if matches!(transport, "tcp" | "udp") {
-            check_port(address).map_err(|why| wrong(&why))?;
-        }
+        let with_port = match transport {
+            "tcp" | "udp" => address,
+            // What follows is the path.
+            "ws" | "wss" => address.split('/').next().unwrap_or(address),
+            _ => return Ok(Endpoint { text: c_text, transport: number }),
+        };
+        check_port(with_port).map_err(|why| wrong(&why))?;
         Ok(Endpoint { text: c_text, transport: number })
+    }
+
+    /// Refuses an endpoint that can only be bound. libzmq refuses some without a word, and tries others for ever.
+    ///
+    /// # Errors
+    /// EINVAL.
+    pub fn check_connect(&self) -> Result<()> {
+        let text = self.text.to_str().unwrap_or_default();
+        let Some(address) = ["tcp://", "ws://", "wss://"].iter().find_map(|transport| text.strip_prefix(transport))
+        else {
+            return Ok(());
+        };
+        // "source;destination": the latter counts; a path may follow.
+        let place = address.rsplit(';').next().and_then(|address| address.split('/').next());
+        let Some((host, port)) = place.and_then(|place| place.rsplit_once(':')) else {
+            return Ok(());
+        };
+        let wrong = |why: &str| Err(Error::invalid(format!("{why} (endpoint {text:?})")));
+        match port.parse::<u16>() {
+            _ if host == "*" => wrong("connect to one address, such as 127.0.0.1; \"*\" is for binding to all"),
+            Ok(0) => {
+                wrong("nobody listens at port 0: connect to the port that the other side has bound, from 1 to 65535")
+            }
+            Err(_) => wrong("connect to the port that the other side has bound, from 1 to 65535"),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// What libzmq takes.
@@ -92,11 +122,12 @@ fn check_port(address: &str) -> std::result::Result<(), String> {
         if matches!(port, "*" | "!") {
             continue;
         }
-        // ZMQ_WS-like paths do not occur here; multicast interfaces stand before the port.
-        match port.parse::<u32>() {
-            Ok(number) if number <= 65_535 => {}
-            Ok(number) => return Err(format!("port {number} is out of range: the highest is 65535")),
-            Err(_) => return Err(format!("{port:?} is not a port")),
+        // A sign, or a space, is nothing that a port has.
+        let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        match port.parse::<u16>() {
+            Ok(_) if digits => {}
+            _ if digits => return Err(format!("port {port} is out of range: ports go from 1 to 65535")),
+            _ => return Err(format!("{port:?} is not a port: ports are numbers from 1 to 65535")),
         }
     }
     Ok(())
@@ -122,6 +153,9 @@ mod tests {
             "ipc://*",
             "inproc://a",
             "udp://239.0.0.1:5555",
+            "tcp://127.0.0.1:65535",
+            "ws://127.0.0.1:5555/path:1",
+            "ws://*:*",
         ] {
             assert!(Endpoint::parse(text).is_ok(), "{text}");
         }
@@ -139,6 +173,32 @@ mod tests {
     }
 
     #[test]
+    fn some_can_only_be_bound() {
+        let check = |text: &str| Endpoint::parse(text).unwrap().check_connect();
+        for text in [
+            "tcp://127.0.0.1:0",
+            "tcp://127.0.0.1:5555;127.0.0.1:0",
+            "ws://127.0.0.1:0/path:5",
+            "tcp://*:5555",
+            "tcp://127.0.0.1:*",
+            "tcp://127.0.0.1:!",
+        ] {
+            assert_eq!(check(text).expect_err(text).errno(), errno::EINVAL, "{text}");
+        }
+        for text in [
+            "tcp://127.0.0.1:0;127.0.0.1:5555",
+            "tcp://*:0;127.0.0.1:5555",
+            "tcp://[::1]:10",
+            "ws://127.0.0.1:80/path:0",
+            "ipc:///tmp/a:0",
+            "inproc://a:0",
+            "udp://127.0.0.1:5555",
+        ] {
+            assert!(check(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn bad_endpoints_say_why() {
         for text in [
             "",
@@ -146,7 +206,15 @@ mod tests {
             "tcp://",
             "tcp://127.0.0.1",
             "tcp://127.0.0.1:99999",
+            "tcp://127.0.0.1:65536",
+            "tcp://127.0.0.1:-1",
+            "tcp://127.0.0.1:+1",
+            "tcp://127.0.0.1: 1",
+            "tcp://127.0.0.1:",
             "tcp://127.0.0.1:http",
+            "tcp://127.0.0.1:99999;127.0.0.1:1",
+            "udp://239.0.0.1:70000",
+            "ws://127.0.0.1:99999/path",
             "tcp://a\0b:1",
             "inproc://",
             "://a",

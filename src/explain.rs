@@ -4,22 +4,31 @@
 
 use std::time::{Duration, Instant};
 
+use crate::advice::advise;
 use crate::context;
 use crate::error::{errno, Error};
+use crate::facing;
+use crate::monitor::Ill;
 use crate::socket::Socket;
+
+/// A wait that took less has no time for a look at the other sockets of the process: it may be one of thousands.
+const LONG: Duration = Duration::from_millis(50);
 
 /// The error of a send, with its explanation. `since` is when a wait for it began.
 #[cold]
 pub fn send(socket: &Socket, error: Error, since: Option<Instant>) -> Error {
     match error.errno() {
-        errno::EAGAIN => error.or_explain(|| match since {
-            None => format!("{}: no room to send now", describe(socket)),
-            Some(start) => format!(
-                "{}: nothing could be sent within {}; {}",
-                describe(socket),
-                seconds(start.elapsed()),
-                why_no_room(socket)
-            ),
+        errno::EAGAIN => error.or_explain(|| {
+            socket.note_full();
+            match since {
+                None => format!("{}: no room to send now", describe(socket)),
+                Some(start) => format!(
+                    "{}: nothing could be sent within {}; {}",
+                    describe(socket),
+                    seconds(start.elapsed()),
+                    why_no_room(socket, start.elapsed() >= LONG)
+                ),
+            }
         }),
         errno::EFSM => error.or_explain(|| wrong_turn(socket, true)),
         errno::EHOSTUNREACH => error.or_explain(|| {
@@ -40,7 +49,7 @@ pub fn recv(socket: &Socket, error: Error, since: Option<Instant>) -> Error {
                 "{}: nothing arrived within {}; {}",
                 describe(socket),
                 seconds(start.elapsed()),
-                why_no_message(socket)
+                why_no_message(socket, start.elapsed() >= LONG)
             ),
         }),
         errno::EFSM => error.or_explain(|| wrong_turn(socket, false)),
@@ -54,8 +63,8 @@ pub fn recv(socket: &Socket, error: Error, since: Option<Instant>) -> Error {
 pub(crate) fn attach(endpoint: &str, bound: bool, error: Error) -> Error {
     let verb = if bound { "bind" } else { "connect" };
     match error.errno() {
-        errno::EADDRINUSE => error.or_explain(|| match context::holder(endpoint) {
-            Some(holder) => format!("{endpoint} is taken by {} of this process: close() it, or bind to another port", describe(&holder)),
+        errno::EADDRINUSE => error.or_explain(|| match context::holders(endpoint).first() {
+            Some(holder) => format!("{endpoint} is taken by {} of this process: close() it, or bind to another port", describe(holder)),
             None => format!("{endpoint} is taken by another program: stop it, or bind to another port (tcp://host:* takes any free one)"),
         }),
         errno::ENODEV | errno::EADDRNOTAVAIL => {
@@ -68,36 +77,76 @@ pub(crate) fn attach(endpoint: &str, bound: bool, error: Error) -> Error {
     }
 }
 
-fn why_no_room(socket: &Socket) -> String {
+fn why_no_room(socket: &Socket, look: bool) -> String {
     match peers(socket) {
-        Some(0) => nobody(socket),
+        Some(0) => nobody(socket, look),
         Some(count) => format!("{count} connected, but the queue is full (SNDHWM): the other side does not receive"),
         None => "is the other side there, and does it receive?".into(),
     }
 }
 
-fn why_no_message(socket: &Socket) -> String {
-    let reply = socket.0.kind == zmq_sys::ZMQ_REQ as i32;
+/// Why nothing came; with `look` also what the other sockets of this process have to do with it.
+fn why_no_message(socket: &Socket, look: bool) -> String {
+    let kind = socket.kind();
+    if kind == zmq_sys::ZMQ_SUB as i32 && socket.look(false, |state| state.subscribed_topics().is_empty()) {
+        return "it has subscribed to nothing: subscribe(b\"\") takes every message, subscribe(b\"topic\") some".into();
+    }
+    let reply = kind == zmq_sys::ZMQ_REQ as i32;
     match peers(socket) {
-        Some(0) => nobody(socket),
-        Some(_) if reply => {
+        Some(0) => nobody(socket, look),
+        Some(_) if reply && socket.open_since().is_some() => {
             "the request went out, but no reply has come; request(timeout=, retries=) sends it again".into()
         }
-        Some(1) => "1 peer is connected, but sent nothing that this socket takes".into(),
-        Some(count) => format!("{count} peers are connected, but sent nothing that this socket takes"),
+        Some(count) => unmatched(socket, look).unwrap_or_else(|| match count {
+            1 => "1 peer is connected, but sent nothing that this socket takes".into(),
+            count => format!("{count} peers are connected, but sent nothing that this socket takes"),
+        }),
         None => "is the other side there, and does it send?".into(),
     }
 }
 
-fn nobody(socket: &Socket) -> String {
+/// Why nobody is connected: the last trouble with an endpoint, or who there should be.
+pub(crate) fn nobody(socket: &Socket, look: bool) -> String {
     let endpoints = socket.endpoints();
     if endpoints.is_empty() {
-        "it is neither bound nor connected: bind() or connect() it first".into()
-    } else if endpoints.iter().any(|at| !at.bound) {
-        "nobody is connected: is the other side bound to that endpoint, and running?".into()
+        return "it is neither bound nor connected: bind() or connect() it first".into();
+    }
+    let connects = endpoints.iter().any(|at| !at.bound);
+    // That somebody was here and left is known best by who started and stopped it: what came after it says more.
+    let troubles = socket.troubles();
+    let current = || troubles.iter().filter(|trouble| !trouble.over);
+    if let Some(trouble) = current().find(|trouble| trouble.ill != Ill::Lost).or_else(|| current().next()) {
+        let advice = advise(socket, trouble, look);
+        return format!("{} ({}); {}", advice.what, advice.why, advice.cure);
+    }
+    let elsewhere = || match facing::elsewhere(socket).filter(|_| look && connects) {
+        Some((endpoint, kind)) => format!(" (a {} of this process is bound to {endpoint})", name(kind)),
+        None => String::new(),
+    };
+    if connects {
+        format!("nobody is connected: is the other side bound to that endpoint, and running?{}", elsewhere())
     } else {
         "nobody has connected: start the other side, or check the address it connects to".into()
     }
+}
+
+/// What a publisher of this process sends, where a SUB has subscribed to none of it.
+fn unmatched(socket: &Socket, look: bool) -> Option<String> {
+    if !look || socket.kind() != zmq_sys::ZMQ_SUB as i32 {
+        return None;
+    }
+    let topics = socket.look(Vec::new(), |state| state.subscribed_topics());
+    let publishers = socket.endpoints().into_iter().filter_map(|at| facing::bound_at(socket, &at.endpoint));
+    let sent: Vec<Vec<u8>> = publishers.flat_map(|publisher| publisher.beginnings()).collect();
+    let matched = sent.iter().any(|sent| topics.iter().any(|topic| sent.starts_with(topic)));
+    if sent.is_empty() || matched {
+        return None;
+    }
+    let show = |all: &[Vec<u8>]| {
+        let shown: Vec<_> = all.iter().take(3).map(|one| format!("b\"{}\"", one.escape_ascii())).collect();
+        shown.join(", ")
+    };
+    Some(format!("it has subscribed to {}, but what is published begins with {}", show(&topics), show(&sent)))
 }
 
 /// A REQ or REP used out of turn.
@@ -141,7 +190,8 @@ pub fn name(kind: i32) -> &'static str {
     crate::constants::name_of(crate::constants::SOCKET_TYPES, kind).unwrap_or("unknown")
 }
 
-fn seconds(time: Duration) -> String {
+/// "30 ms", "3.4 s".
+pub(crate) fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 1.0 {
         format!("{:.0} ms", seconds * 1e3)

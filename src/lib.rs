@@ -7,15 +7,17 @@
 //! [`access`] reads and sets its options, whose types stand in the table of [`options`]; [`attach`] binds and connects
 //! it, [`closing`] ends it. [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what
 //! happens on a socket's connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there,
-//! [`survey`] what there is to see, and [`explain`] puts a failure into words. [`request`] is the REQ that recovers,
-//! [`poller`] waits for many sockets, and [`listener`] lets an event loop wait for one; [`trace`] writes down what
-//! passes. [`device`] moves messages between two sockets on a native thread; [`pipeline`] counts what a push/pull
-//! pipeline does; [`json`] writes JSON as Python does, [`array`] reads what a message says of an array. [`auth`] says
-//! who may connect, on a native thread, and [`z85`] is how keys are written.
+//! [`survey`] what there is to see; [`facing`] knows which types go together, [`advice`] what a trouble means, and
+//! [`explain`] puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets, and
+//! [`listener`] lets an event loop wait for one; [`trace`] writes down what passes, and a [`sampler`] how much when.
+//! [`device`] moves messages between two sockets on a native thread; [`pipeline`] counts what a push/pull pipeline does;
+//! [`json`] writes JSON as Python does, [`array`] reads what a message says of an array. [`auth`] says who may connect,
+//! on a native thread, and [`z85`] is how keys are written.
 //!
 //! No file here knows Python, but those in [`python`], which the feature of that name turns on.
 
 pub mod access;
+pub mod advice;
 pub mod array;
 pub mod attach;
 pub mod auth;
@@ -28,6 +30,7 @@ pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod explain;
+pub mod facing;
 pub mod ffi;
 pub mod fork;
 pub mod json;

@@ -1,7 +1,7 @@
 //! Who is connected to a socket: over the network as its watch tells, over inproc as the context's own list tells.
 
 use crate::error::{errno, Error, Result};
-use crate::explain::describe;
+use crate::explain::{describe, nobody};
 use crate::monitor::Peer;
 use crate::socket::{Attached, Socket, Stats};
 use crate::wait::{Deadline, Interrupt};
@@ -29,9 +29,7 @@ impl Socket {
     pub fn wait_for_peers(&self, count: usize, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<usize> {
         let watch = self.sure_watch()?;
         let mut last = 0;
-        let mut refused = 0;
         let done = watch.wait_for(deadline, interrupt, |table| {
-            refused = table.refused;
             last = table.connected() + self.inproc_count();
             last >= count
         });
@@ -46,12 +44,8 @@ impl Socket {
             Err(Error::Closed(_)) if !self.closed() => Err(Error::zmq(errno::ETERM)),
             Err(error) if !error.is_again() => Err(error),
             Err(error) => Err(error.or_explain(|| {
-                let tries = match refused {
-                    0 => String::new(),
-                    1 => "; 1 attempt to connect failed: is the other side bound there?".into(),
-                    n => format!("; {n} attempts to connect failed: is the other side bound there?"),
-                };
-                format!("{}: {last} of {count} peers are connected{tries}", describe(self))
+                let why = if last == 0 { format!("; {}", nobody(self, true)) } else { String::new() };
+                format!("{}: {last} of {count} peers are connected{why}", describe(self))
             })),
         }
     }
@@ -65,7 +59,7 @@ impl Socket {
             (true, None) => None,
             (true, Some(watch)) if watch.is_late() => None,
             (_, watch) => {
-                let connected = watch.map_or(0, |watch| watch.table().connected());
+                let connected = watch.map_or(0, |watch| watch.connected());
                 Some(connected + self.inproc_count())
             }
         }
@@ -123,6 +117,7 @@ impl Socket {
             remote: if bound { "" } else { endpoint }.to_owned(),
             connections,
             since: SystemTime::now(),
+            accepted: bound,
         };
         inproc
             .filter_map(|at| {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::error::{errno, Error, Result};
-use crate::explain::{describe, name};
+use crate::explain::{describe, name, nobody};
 use crate::message::{Frames, Part};
 use crate::socket::Socket;
 use crate::wait::{Deadline, Interrupt};
@@ -52,9 +52,13 @@ impl Socket {
             1 => format!("no reply within {each} s"),
             _ => format!("no reply to {tries} tries of {each} s each"),
         };
-        Err(Error::explained(
-            errno::EAGAIN,
-            format!("{}: {silence}; is a server there, and does it reply in time?", describe(self)),
-        ))
+        Err(Error::explained(errno::EAGAIN, format!("{}: {silence}; {}", describe(self), self.why_no_reply())))
+    }
+
+    fn why_no_reply(&self) -> String {
+        match self.peers_known() {
+            Some(0) => nobody(self, true),
+            _ => "is a server there, and does it reply in time?".into(),
+        }
     }
 }

@@ -89,6 +89,8 @@ pub(crate) struct State {
     pub(crate) send_timeout: i64,
     /// When a REQ sent what it has no reply to, or a REP received what it has not replied to.
     pub(crate) open_since: Option<Instant>,
+    /// Sends that found no room, and when the last one did.
+    pub(crate) full: Option<(u64, Instant)>,
     /// Frames of a message were sent with SNDMORE, its last one was not yet.
     pub(crate) mid_message: bool,
     pub(crate) watch: Option<Arc<Watch>>,
@@ -132,6 +134,7 @@ impl Socket {
             receive_timeout: -1,
             send_timeout: -1,
             open_since: None,
+            full: None,
             mid_message: false,
             watch: None,
             subscriptions,
@@ -204,6 +207,14 @@ impl Socket {
     /// When a REQ sent what it has no reply to, or a REP received what it has not replied to.
     pub(crate) fn open_since(&self) -> Option<Instant> {
         self.look(None, |state| state.open_since)
+    }
+
+    /// Takes note of a send that found no room.
+    pub(crate) fn note_full(&self) {
+        if let Ok(mut state) = self.lock_idly() {
+            let before = state.full.map_or(0, |(count, _)| count);
+            state.full = Some((before + 1, Instant::now()));
+        }
     }
 
     /// The address of libzmq's socket, as other bindings take it.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::{errno, Error, Result};
+use crate::explain::nobody;
 use crate::ffi::RawSocket;
 use crate::message::Message;
 use crate::socket::{Socket, State, ANY};
@@ -18,10 +19,57 @@ const UNSUBSCRIBE: i32 = zmq_sys::ZMQ_UNSUBSCRIBE as i32;
 /// After how many sends the table is brought up to date, so that libzmq's queue of subscriptions stays short.
 const EVERY: u64 = 256;
 
+/// How many of the last messages' beginnings are known, and how much of each: enough to see why a topic matches none.
+const LAST: usize = 8;
+const BEGINNING: usize = 32;
+
 /// The subscriptions of one publisher.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     topics: BTreeMap<Vec<u8>, usize>,
+    sent: Box<Beginnings>,
+    /// Messages that were sent while there was no subscription.
+    unheard: u64,
+    /// How many had been sent at the last look at libzmq's queue of subscriptions.
+    looked_at: u64,
+}
+
+/// How the last messages began.
+#[derive(Debug, Default)]
+struct Beginnings {
+    last: [(u8, [u8; BEGINNING]); LAST],
+    /// Where the next one goes.
+    next: usize,
+    count: usize,
+}
+
+impl Beginnings {
+    #[inline]
+    fn note(&mut self, frame: &[u8]) {
+        let frame = &frame[..frame.len().min(BEGINNING)];
+        let (len, bytes) = &self.last[(self.next + LAST - 1) % LAST];
+        if bytes[..usize::from(*len)] == *frame && self.count > 0 {
+            return;
+        }
+        let (len, bytes) = &mut self.last[self.next];
+        *len = frame.len() as u8;
+        bytes[..frame.len()].copy_from_slice(frame);
+        self.next = (self.next + 1) % LAST;
+        self.count = (self.count + 1).min(LAST);
+    }
+
+    /// Each once, the latest first.
+    fn all(&self) -> Vec<Vec<u8>> {
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        for back in 1..=self.count {
+            let (len, bytes) = &self.last[(self.next + LAST - back) % LAST];
+            let beginning = &bytes[..usize::from(*len)];
+            if all.iter().all(|known| known != beginning) {
+                all.push(beginning.to_vec());
+            }
+        }
+        all
+    }
 }
 
 impl Subscriptions {
@@ -103,9 +151,24 @@ impl State {
         }
     }
 
-    /// Keeps libzmq's queue of subscriptions short; called by every send.
+    /// Takes note of how a message begins that a PUB sends.
+    #[inline]
+    pub(crate) fn note_beginning(&mut self, frame: &[u8]) {
+        if let Some(table) = &mut self.subscriptions {
+            table.sent.note(frame);
+        }
+    }
+
+    /// How the last messages of a PUB began, the latest first.
+    pub(crate) fn beginnings(&self) -> Vec<Vec<u8>> {
+        self.subscriptions.as_ref().map_or(Vec::new(), |table| table.sent.all())
+    }
+
+    /// Keeps libzmq's queue of subscriptions short; called by every send. The first few messages, of which each may be the
+    /// one that comes before its subscribers, are looked at more often.
     pub(crate) fn notice_subscriptions(&mut self) {
-        if self.subscriptions.is_some() && self.stats.messages_sent % EVERY == 0 {
+        let sent = self.stats.messages_sent;
+        if self.subscriptions.is_some() && (sent % EVERY == 0 || sent.is_power_of_two()) {
             // What a send cannot learn now, a later one will.
             let _ = self.read_subscriptions();
         }
@@ -121,14 +184,24 @@ impl State {
                 "only a PUB socket counts its subscriptions (an XPUB receives them as messages)",
             ));
         };
+        let mut alone = table.topics.is_empty();
         loop {
             let mut message = Message::new();
             match raw.recv(&mut message) {
-                Ok(()) => table.learn(message.as_slice()),
-                Err(error) if error.is_again() => return Ok(table),
+                Ok(()) => {
+                    alone = false;
+                    table.learn(message.as_slice());
+                }
+                Err(error) if error.is_again() => break,
                 Err(error) => return Err(error),
             }
         }
+        let sent = self.stats.messages_sent;
+        if alone {
+            table.unheard += sent - table.looked_at;
+        }
+        table.looked_at = sent;
+        Ok(table)
     }
 }
 
@@ -139,6 +212,16 @@ impl Socket {
             let table = state.read_subscriptions()?;
             Ok(table.topics.iter().map(|(topic, count)| (topic.clone(), *count)).collect())
         })
+    }
+
+    /// How many messages this PUB has surely sent while there was no subscription; None for other types.
+    pub fn unheard(&self) -> Option<u64> {
+        self.once(ANY, |state| Ok(state.read_subscriptions()?.unheard)).ok()
+    }
+
+    /// How the last messages that this PUB has sent began, each once, the latest first.
+    pub fn beginnings(&self) -> Vec<Vec<u8>> {
+        self.look(Vec::new(), State::beginnings)
     }
 
     /// Waits until at least `count` subscriptions match `topic` (of any topic: until there are that many).
@@ -163,10 +246,12 @@ impl Socket {
                 return error;
             }
             error.or_explain(|| {
-                let which = topic.map_or("".into(), |topic| {
-                    format!(" to {:?}", String::from_utf8_lossy(topic))
-                });
-                format!("{last} of {count} subscriptions{which} have come so far; is every subscriber connected to this publisher, and subscribed?")
+                let which = topic.map_or("".into(), |topic| format!(" to {:?}", String::from_utf8_lossy(topic)));
+                let why = match self.peers_known() {
+                    Some(0) => nobody(self, true),
+                    _ => "is every subscriber connected to this publisher, and subscribed?".into(),
+                };
+                format!("{last} of {count} subscriptions{which} have come so far; {why}")
             })
         })
     }
@@ -175,6 +260,7 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::Context;
 
     #[test]
     fn it_counts_by_prefix() {
@@ -188,5 +274,44 @@ mod tests {
         table.learn(b"\x00a");
         table.learn(b"\x00never seen");
         assert_eq!(table.count(Some(b"a")), 2);
+    }
+
+    #[test]
+    fn it_knows_how_the_last_messages_began() {
+        let mut sent = Beginnings::default();
+        assert!(sent.all().is_empty());
+        sent.note(b"");
+        sent.note(b"");
+        assert_eq!(sent.all(), [b""]);
+        for number in 0..100u8 {
+            sent.note(&[number; 100]);
+            sent.note(b"again");
+            sent.note(b"again");
+        }
+        let expected = [b"again".to_vec(), vec![99; 32], vec![98; 32], vec![97; 32], vec![96; 32]];
+        assert_eq!(sent.all(), expected);
+    }
+
+    #[test]
+    fn it_counts_what_nobody_could_hear() {
+        let context = Context::new(1).unwrap();
+        let publisher = context.socket(zmq_sys::ZMQ_PUB as i32).unwrap();
+        publisher.bind("inproc://unheard").unwrap();
+        for _ in 0..5 {
+            publisher.try_send_bytes(b"too early", 0).unwrap();
+        }
+        let subscriber = context.socket(zmq_sys::ZMQ_SUB as i32).unwrap();
+        subscriber.set_bytes(SUBSCRIBE, b"").unwrap();
+        subscriber.connect("inproc://unheard").unwrap();
+        publisher.wait_for_subscribers(1, None, Deadline::never(), &mut crate::wait::Never).unwrap();
+        publisher.try_send_bytes(b"heard", 0).unwrap();
+        // Of those between the last look and the first subscription nobody knows.
+        assert_eq!(publisher.unheard(), Some(4));
+        subscriber.set_bytes(UNSUBSCRIBE, b"").unwrap();
+        while publisher.unheard() == Some(4) {
+            publisher.try_send_bytes(b"too late", 0).unwrap();
+        }
+        assert_eq!(publisher.beginnings(), [b"too late".to_vec(), b"heard".to_vec(), b"too early".to_vec()]);
+        assert_eq!(subscriber.unheard(), None);
     }
 }

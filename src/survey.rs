@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::monitor::Peer;
+use crate::advice::{advise, Advice};
+use crate::monitor::{Peer, Trouble};
 use crate::socket::{Attached, Events, Socket, Stats};
 
 /// Everything that is known of a socket.
@@ -28,6 +29,14 @@ pub struct Survey {
     pub subscribed: Vec<Vec<u8>>,
     /// The topics of a PUB, and how many have subscribed to each.
     pub subscriptions: Option<Vec<(Vec<u8>, usize)>>,
+    /// How many messages a PUB has surely sent while there was no subscription.
+    pub unheard: Option<u64>,
+    /// How the last messages of a PUB began, the latest first.
+    pub beginnings: Vec<Vec<u8>>,
+    /// How many sends found no room, and how long ago the last one did.
+    pub full: Option<(u64, Duration)>,
+    /// What went wrong on its connections, and what that means; what still is wrong comes first.
+    pub troubles: Vec<(Trouble, Advice)>,
 }
 
 impl Socket {
@@ -42,6 +51,8 @@ impl Socket {
             waits: state.waiters.iter().map(|waiter| (waiter.want, now - waiter.since)).collect(),
             owes: state.open_since.map(|since| now - since),
             subscribed: state.subscribed_topics(),
+            beginnings: state.beginnings(),
+            full: state.full.map(|(count, last)| (count, now - last)),
             ..Survey::default()
         };
         let nothing = Survey { id: self.id(), closed: true, ..Survey::default() };
@@ -50,6 +61,12 @@ impl Socket {
             // Each of these takes the lock anew; a socket that is closed meanwhile has none of them.
             survey.peers = self.peers_known().and_then(|_| self.peers().ok());
             survey.subscriptions = self.subscriptions().ok();
+            survey.unheard = self.unheard();
+            let with_advice = |trouble: Trouble| {
+                let advice = advise(self, &trouble, true);
+                (trouble, advice)
+            };
+            survey.troubles = self.troubles().into_iter().map(with_advice).collect();
         }
         survey.waits.retain(|(want, _)| *want != 0);
         survey
@@ -58,7 +75,6 @@ impl Socket {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::context::Context;
     use crate::socket::POLLIN;
     use crate::wait::Waker;

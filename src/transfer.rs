@@ -155,6 +155,7 @@ impl State {
         }
         self.check_datagram(data.len(), || 0)?;
         self.raw()?.send_bytes(data, flags)?;
+        self.note_beginning(data);
         self.sent(data.len(), flags & SNDMORE == 0);
         Ok(())
     }
@@ -206,6 +207,13 @@ impl State {
         let continued = self.mid_message;
         // Now: what is given away is empty once it went.
         let seen = self.trace.as_ref().map(|trace| trace.look_at(parts));
+        if self.subscriptions.is_some() && !continued {
+            let first = match &parts[0] {
+                Part::Bytes(data) => data,
+                Part::Message(message) | Part::Given(message) => message.as_slice(),
+            };
+            self.note_beginning(first);
+        }
         for index in 0..=last {
             let more = if index < last { SNDMORE } else { 0 };
             if let Err(error) = self.send_part(&mut parts[index], flags | more) {

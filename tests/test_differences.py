@@ -57,6 +57,17 @@ def test_endpoints_that_are_none(both, endpoint, instead):
     assert str(theirs).startswith(instead) or theirs[1] == brokerless.EADDRINUSE
 
 
+def test_nobody_listens_at_port_0(both):
+    def case(zmq, context):
+        socket = context.socket(zmq.PULL)
+        socket.connect("tcp://127.0.0.1:0")
+        return socket.last_endpoint.decode()
+
+    ours, theirs = both(case)
+    assert ours[:2] == ("ZMQError", brokerless.EINVAL)
+    assert theirs == "tcp://127.0.0.1:0"
+
+
 CALLS = {
     "poll() of a closed socket": (
         lambda zmq, context: closed(zmq, context).poll(0),

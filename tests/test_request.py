@@ -27,10 +27,10 @@ def test_request(pair, transport, in_thread):
 
 def test_a_request_to_a_dead_server(make_socket, endpoint):
     req = make_socket(zmq.REQ, connect=endpoint("ipc"))
-    with pytest.raises(zmq.Again, match=r"no reply to 3 tries of 0.01 s each; is a server there") as caught:
+    with pytest.raises(zmq.Again, match=r"no reply to 3 tries of 0.01 s each; nobody is ") as caught:
         req.request(b"hello", timeout=0.01, retries=2)
     assert caught.value.errno == errno.EAGAIN
-    with pytest.raises(zmq.Again, match=r"no reply within 0.01 s; is a server there"):
+    with pytest.raises(zmq.Again, match=r"no reply within 0.01 s; nobody is "):
         req.request(b"hello", timeout=0.01)
 
 

@@ -77,7 +77,7 @@ def test_who_is_connected_is_said(make_socket, endpoint):
     with pytest.raises(zmq.Again, match=r"neither bound nor connected: bind\(\) or connect\(\) it first"):
         alone.recv(timeout=0.001)
     calling = make_socket(zmq.PULL, connect=endpoint("ipc"))
-    with pytest.raises(zmq.Again, match=r"nobody is connected: is the other side bound to that endpoint, and running"):
+    with pytest.raises(zmq.Again, match=r"nobody is (connected: is the other side bound|bound to ipc://)"):
         calling.recv(timeout=0.001)
     bound = make_socket(zmq.PUSH, bind=endpoint("inproc"), sndhwm=1)
     make_socket(zmq.PULL, connect=bound.last_endpoint.decode(), rcvhwm=1)

@@ -52,6 +52,7 @@ _LATER = {
     "Stopwatch": ".sugar.stopwatch",
     "backend": ".backend",
     "devices": ".devices",
+    "doctor": "._doctor",
     "install_as_zmq": "._alias",
     "sugar": ".sugar",
     "trace": "._trace",
@@ -81,6 +82,7 @@ __all__ = [
     "curve_keypair",
     "curve_public",
     "device",
+    "doctor",  # noqa: F405  see _LATER
     "get_includes",
     "get_library_dirs",
     "get_spin",

@@ -19,6 +19,7 @@ from ._core import zmq_errno as zmq_errno
 from ._core import zmq_version_info as zmq_version_info
 from ._trace import trace as trace
 from ._dashboard import Dashboard as Dashboard
+from ._doctor import doctor as doctor
 from ._version import COPY_THRESHOLD as COPY_THRESHOLD
 from ._version import IPC_PATH_MAX_LEN as IPC_PATH_MAX_LEN
 from ._version import PYZMQ_DRAFT_API as PYZMQ_DRAFT_API

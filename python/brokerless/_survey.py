@@ -70,7 +70,6 @@ def socket_survey(socket: Any) -> Dict[str, Any]:
     seen["opened_by"] = _opened.opened_by(socket)
     seen["cell"] = cell_number(socket)
     seen["options"] = {} if seen["closed"] else changed_options(socket)
-    seen["trouble"] = []
     seen["device"] = seen["role"] = None
     return seen
 

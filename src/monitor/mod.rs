@@ -6,6 +6,7 @@
 //! [`event`] that is read goes into the [`table`], and to the monitor of the user, if there is one: see [`report`].
 
 mod event;
+mod history;
 mod hub;
 mod report;
 mod table;
@@ -23,6 +24,7 @@ use crate::socket::{is_gone, Attached, Socket, State, ANY, POLLIN};
 use crate::wait::{Deadline, Interrupt, Never, Waker};
 
 pub(crate) use event::Event;
+pub use history::{Ill, Trouble};
 pub use hub::Hub;
 pub use report::MOST_WAITING;
 use report::{unread, Report, Reports};
@@ -81,26 +83,36 @@ impl Watch {
         self.events.once(ANY, |state| state.raw()?.connect(&self.name))
     }
 
-    /// What is known now.
-    pub fn table(&self) -> Table {
-        self.drain();
-        self.table.lock().clone()
-    }
-
     /// Whether the socket was bound or connected before it was watched: some of its peers may not be known.
     pub(crate) fn is_late(&self) -> bool {
         self.table.lock().late
     }
 
+    /// What is known now, without a copy of all of it.
+    fn look<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
+        self.drain();
+        look(&self.table.lock())
+    }
+
+    /// How many peers are connected now.
+    pub(crate) fn connected(&self) -> usize {
+        self.look(Table::connected)
+    }
+
+    /// What went wrong so far; what still is wrong comes first.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.look(|table| table.history.troubles())
+    }
+
     /// The peers now, longest first.
     pub fn peers(&self) -> Vec<Peer> {
-        let mut peers: Vec<Peer> = self.table().peers.into_values().collect();
+        let mut peers: Vec<Peer> = self.look(|table| table.peers.values().cloned().collect());
         peers.sort_by_key(|peer| peer.since);
         peers
     }
 
     pub(crate) fn listeners_closed(&self) -> usize {
-        self.table().listeners_closed
+        self.look(|table| table.listeners_closed)
     }
 
     /// Keeps account of whether anybody was ever found at an endpoint that the socket is about to connect to.
@@ -108,7 +120,7 @@ impl Watch {
         self.table.lock().expected.insert(endpoint.to_owned());
     }
 
-    /// A look at what the hub has read so far. Unlike [`Watch::table`] it wakes nobody, so that who listens may look.
+    /// A look at what the hub has read so far. Unlike [`Watch::peers`] it wakes nobody, so that who listens may look.
     pub(crate) fn glance<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
         look(&self.table.lock())
     }
@@ -235,6 +247,7 @@ impl Watch {
         {
             let mut table = self.table.lock();
             table.late &= !last;
+            table.history.forget(endpoint, bound);
             table.peers.retain(|(local, remote), _| {
                 let side = if bound { local } else { remote };
                 side != endpoint
@@ -273,12 +286,13 @@ impl Watch {
         })
     }
 
-    /// Tells the user's monitor of what libzmq does not tell.
+    /// Takes note of what libzmq does not tell, and tells the user's monitor.
     pub(crate) fn announce(&self, event: &Event) {
         // A closed or ending PAIR means that there is nobody to tell.
         let _ = self.events.once(ANY, |state| {
             self.read(state)?;
             self.reports.lock().tell(event);
+            self.table.lock().learn(event.clone());
             Ok(())
         });
     }

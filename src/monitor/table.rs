@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use crate::monitor::event::Event;
+use crate::monitor::history::{History, Ill};
 
 /// One connection whose handshake is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub struct Peer {
     pub connections: usize,
     /// Since when.
     pub since: SystemTime,
+    /// The other side has connected to this one, not this side to the other.
+    pub accepted: bool,
+}
+
+/// Handshakes that failed between two endpoints.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failing {
+    count: usize,
+    accepted: bool,
 }
 
 /// What a watch has learnt.
@@ -23,7 +33,7 @@ pub struct Peer {
 pub struct Table {
     pub(super) peers: HashMap<(String, String), Peer>,
     /// Handshakes that failed, whose end is still to be reported.
-    failing: HashMap<(String, String), usize>,
+    failing: HashMap<(String, String), Failing>,
     /// Connections so far whose handshake was done.
     pub came: u64,
     /// The socket was bound or connected before anybody watched it: some of its peers may not be known.
@@ -34,10 +44,8 @@ pub struct Table {
     pub expected: HashSet<String>,
     /// Listeners that have closed so far.
     pub listeners_closed: usize,
-    /// Connection attempts that were refused or timed out so far.
-    pub refused: u64,
-    /// Handshakes that failed so far: another protocol, another mechanism, not authorised.
-    pub handshakes_failed: u64,
+    /// What went wrong.
+    pub(super) history: History,
     /// The watched socket was closed; its connections may still linger.
     pub(super) closed: bool,
     /// libzmq has nothing more to tell.
@@ -51,17 +59,21 @@ impl Table {
     }
 
     pub(super) fn learn(&mut self, event: Event) {
-        let opened = match self.unshaken {
-            true => matches!(event.kind, zmq_sys::ZMQ_EVENT_CONNECTED | zmq_sys::ZMQ_EVENT_ACCEPTED),
-            false => event.kind == zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED,
-        };
+        self.history.learn(&event);
+        let made = matches!(event.kind, zmq_sys::ZMQ_EVENT_CONNECTED | zmq_sys::ZMQ_EVENT_ACCEPTED);
+        let opened = if self.unshaken { made } else { event.kind == zmq_sys::ZMQ_EVENT_HANDSHAKE_SUCCEEDED };
         let key = (event.local, event.remote);
+        if made {
+            self.history.opened(&key, event.kind == zmq_sys::ZMQ_EVENT_ACCEPTED);
+        }
         if opened {
+            let accepted = self.history.succeeded(&key);
             let peer = self.peers.entry(key.clone()).or_insert_with(|| Peer {
                 local: key.0,
                 remote: key.1,
                 connections: 0,
                 since: SystemTime::now(),
+                accepted,
             });
             peer.connections += 1;
             self.came += 1;
@@ -71,14 +83,10 @@ impl Table {
             return;
         }
         match event.kind {
-            zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
-            | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-            | zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH => {
-                self.handshakes_failed += 1;
-                *self.failing.entry(key).or_default() += 1;
-            }
+            zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL => self.failed(Ill::HungUp, key, event.value),
+            zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL => self.failed(Ill::Protocol, key, event.value),
+            zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH => self.failed(Ill::Denied, key, event.value),
             zmq_sys::ZMQ_EVENT_DISCONNECTED => self.disconnected(key),
-            zmq_sys::ZMQ_EVENT_CONNECT_RETRIED => self.refused += 1,
             // A connection attempt that is given up is reported alike, but has a remote endpoint.
             zmq_sys::ZMQ_EVENT_CLOSED | zmq_sys::ZMQ_EVENT_CLOSE_FAILED if key.1.is_empty() => {
                 self.listeners_closed += 1;
@@ -88,19 +96,30 @@ impl Table {
         }
     }
 
+    fn failed(&mut self, ill: Ill, key: (String, String), code: u64) {
+        let accepted = self.history.failed(ill, &key, code);
+        let failing = self.failing.entry(key).or_default();
+        failing.count += 1;
+        failing.accepted = accepted;
+    }
+
     fn disconnected(&mut self, key: (String, String)) {
         if let Some(failing) = self.failing.get_mut(&key) {
-            *failing -= 1;
-            if *failing == 0 {
+            self.history.ended(&key, failing.accepted, false);
+            failing.count -= 1;
+            if failing.count == 0 {
                 self.failing.remove(&key);
             }
             return;
         }
-        if let Some(peer) = self.peers.get_mut(&key) {
-            peer.connections -= 1;
-            if peer.connections == 0 {
-                self.peers.remove(&key);
-            }
+        let Some(peer) = self.peers.get_mut(&key) else {
+            self.history.ended_untold(&key);
+            return;
+        };
+        self.history.ended(&key, peer.accepted, true);
+        peer.connections -= 1;
+        if peer.connections == 0 {
+            self.peers.remove(&key);
         }
     }
 }

@@ -4,8 +4,8 @@
 //! wait, [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`],
 //! [`batch`], [`array`], [`monitor`], [`peers`] and [`survey`]) and [`frame`] (whose memory may be on [`loan`], which a
 //! [`tracker`] follows), and, for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions;
-//! [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect, and [`trace`] what went
-//! through sockets. Policy and looks are Python's: see the package.
+//! [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect, [`sampler`] what
+//! plots are made of, and [`trace`] what went through sockets. Policy and looks are Python's: see the package.
 
 pub mod array;
 pub mod auth;

@@ -1,13 +1,16 @@
 //! What there is to see of a socket, for Python: a dictionary that JSON can carry to another process.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::errors::OrRaise;
 use super::socket::PySocket;
-use crate::monitor::Peer;
+use crate::advice::Advice;
+use crate::explain::name;
+use crate::facing::talks_to;
+use crate::monitor::{Peer, Trouble};
 use crate::socket::{Attached, Stats, POLLIN, POLLOUT};
 use crate::survey::Survey;
 
@@ -33,6 +36,11 @@ impl PySocket {
             }
             Ok(dict)
         };
+        dict.set_item("unheard", seen.unheard)?;
+        dict.set_item("beginnings", seen.beginnings.iter().map(|one| latin(one)).collect::<Vec<_>>())?;
+        dict.set_item("full", seen.full.map(|full| refusals(py, full)).transpose()?)?;
+        dict.set_item("trouble", list(py, &seen.troubles, trouble)?)?;
+        dict.set_item("talks_to", talks_to(socket.kind()).into_iter().map(name).collect::<Vec<_>>())?;
         dict.set_item("subscriptions", seen.subscriptions.map(topics).transpose()?)?;
         Ok(dict)
     }
@@ -56,6 +64,32 @@ fn endpoint<'py>(py: Python<'py>, at: &Attached) -> PyResult<Bound<'py, PyDict>>
     dict.set_item("endpoint", &at.endpoint)?;
     dict.set_item("bound", at.bound)?;
     dict.set_item("given", &at.given)?;
+    Ok(dict)
+}
+
+/// Sends that found no room.
+fn refusals(py: Python<'_>, (count, last): (u64, Duration)) -> PyResult<Bound<'_, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("count", count)?;
+    dict.set_item("last", last.as_secs_f64())?;
+    Ok(dict)
+}
+
+/// What went wrong, times as seconds ago, with the words for it.
+fn trouble<'py>(py: Python<'py>, (trouble, advice): &(Trouble, Advice)) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("kind", trouble.ill.name())?;
+    dict.set_item("endpoint", &trouble.endpoint)?;
+    dict.set_item("bound", trouble.bound)?;
+    dict.set_item("code", trouble.code)?;
+    dict.set_item("remote", &trouble.remote)?;
+    dict.set_item("count", trouble.count)?;
+    dict.set_item("first", trouble.first.elapsed().as_secs_f64())?;
+    dict.set_item("last", trouble.last.elapsed().as_secs_f64())?;
+    dict.set_item("over", trouble.over)?;
+    dict.set_item("what", &advice.what)?;
+    dict.set_item("why", &advice.why)?;
+    dict.set_item("cure", &advice.cure)?;
     Ok(dict)
 }
 

@@ -1,0 +1,210 @@
+"""What can be wrong with a socket's connections: one rule a function, each over surveys alone."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+from ._doctor_scene import Place, Scene, Seen
+
+PROBLEM, HINT, FINE = "problem", "hint", "fine"
+
+
+class Finding(NamedTuple):
+    """One thing that a doctor found out about a socket."""
+
+    #: "problem", "hint" or "fine".
+    severity: str
+    #: The socket, in words.
+    socket: str
+    #: What there is to say: one clause.
+    what: str
+    #: How one knows; may be empty.
+    why: str
+    #: What to do about it; empty for what is fine.
+    cure: str
+    #: The name of the rule, which stays the same when the words change.
+    kind: str
+
+    def __str__(self) -> str:
+        why = f" ({self.why})" if self.why else ""
+        cure = f"; {self.cure}" if self.cure else ""
+        return f"{self.what}{why}{cure}"
+
+
+def finding(severity: str, seen: Seen, kind: str, what: str, why: str = "", cure: str = "") -> Finding:
+    """A finding about a socket."""
+    return Finding(severity, seen.name, what, why, cure, kind)
+
+
+def span(seconds: float) -> str:
+    """ "30 ms", "3.4 s"."""
+    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def closed(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """It was closed."""
+    if seen.data["closed"]:
+        yield finding(PROBLEM, seen, "closed", "it is closed", cure="make a new one")
+
+
+def nowhere(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """It is neither bound nor connected."""
+    if seen.endpoints or seen.data["closed"]:
+        return
+    severity = PROBLEM if seen.data["waits"] else HINT
+    why = "a thread waits in it" if seen.data["waits"] else ""
+    yield finding(severity, seen, "nowhere", "it is neither bound nor connected", why, "bind() or connect() it")
+
+
+def unwatched(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """Nobody knows who is connected."""
+    if seen.peers is None and seen.endpoints and not seen.data["closed"]:
+        what = "who is connected to it is not known"
+        why = "it was bound or connected unwatched, as its context already watched its first 64"
+        yield finding(HINT, seen, "unwatched", what, why, "call watch() before bind() or connect()")
+
+
+def trouble(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """What its watch has to tell, with what other sockets have to do with it."""
+    told = {(one["endpoint"], one["bound"]) for one in seen.troubles if one["kind"] != "lost"}
+    for one in seen.troubles:
+        kind, endpoint, bound = one["kind"], one["endpoint"], one["bound"]
+        if kind == "lost" and (seen.peers or (endpoint, bound) in told):
+            continue
+        if not bound and kind in ("refused", "unanswered", "lost") and _soon_there(seen, scene, endpoint):
+            continue
+        if kind == "unresolved" and Place.of(endpoint).name in scene.addresses:
+            # dns() says more.
+            continue
+        what, why, cure = one["what"], one["why"], one["cure"]
+        if kind == "refused":
+            what, cure = _refused(seen, scene, endpoint, what, cure)
+        if kind == "mismatch" and not bound:
+            what = _mismatch(seen, scene, endpoint, what)
+        mild = bound and (seen.peers or kind in ("lost", "hung up"))
+        yield finding(HINT if mild else PROBLEM, seen, kind, what, why, cure)
+
+
+def _soon_there(seen: Seen, scene: Scene, endpoint: str) -> bool:
+    """Whether somebody whom it talks to is bound there by now, whom the next attempt will reach."""
+    return any(seen.goes_with(other) for other in scene.bound_at(seen, endpoint))
+
+
+def _refused(seen: Seen, scene: Scene, endpoint: str, what: str, cure: str) -> List[str]:
+    place = Place.of(endpoint)
+    others = scene.lonely_partners(seen)
+    also = [other for other in others if any(Place.of(at) == place for at in other.connected)]
+    if also:
+        what = f"{what}: {also[0].short} is connected to it, too"
+        return [what, f"one of the two must bind(), usually the {_server(seen, also[0])}"]
+    near = [(other, at) for other in others for at in other.bound if Place.of(at).transport == place.transport]
+    if near:
+        other, at = min(near, key=lambda found: not _alike(place, Place.of(found[1])))
+        cure = f"{other.short} is bound to {at}: connect to that, or bind it to {endpoint}"
+    return [what, cure]
+
+
+def _alike(one: Place, other: Place) -> bool:
+    """Whether one is likely to be a slip for the other."""
+    if one.port is not None and other.port is not None:
+        return abs(one.port - other.port) < 10 or sorted(str(one.port)) == sorted(str(other.port))
+    return bool(difflib.get_close_matches(one.name, [other.name], 1, 0.7))
+
+
+def _server(*pair: Seen) -> str:
+    """Which of the two usually binds."""
+    for kind in ("REP", "ROUTER", "PUB", "XPUB", "SERVER", "RADIO", "PULL", "GATHER"):
+        for seen in pair:
+            if seen.type == kind:
+                return kind
+    return pair[0].type
+
+
+def _mismatch(seen: Seen, scene: Scene, endpoint: str, what: str) -> str:
+    for other in scene.bound_at(seen, endpoint):
+        if not seen.goes_with(other):
+            return f"{other.short} is bound to {endpoint}, to which {seen.type} does not talk"
+    return what
+
+
+def types(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """It faces a type that it does not talk to, where libzmq does not look (inproc), or nobody watched."""
+    if not seen.talks_to or any(one["kind"] == "mismatch" for one in seen.troubles):
+        return
+    for endpoint in seen.connected:
+        for other in scene.bound_at(seen, endpoint):
+            silent = endpoint.startswith("inproc:") or seen.peers is None
+            if silent and not seen.goes_with(other):
+                what = f"{other.short} is bound to {endpoint}, to which {seen.type} does not talk"
+                yield finding(PROBLEM, seen, "mismatch", what, "", f"{seen.type} talks to {seen.partners}")
+    for endpoint in seen.bound:
+        for other in scene.connected_to(seen, endpoint):
+            if endpoint.startswith("inproc:") and not seen.goes_with(other):
+                what = f"{other.short} is connected to {endpoint}, to which {seen.type} does not talk"
+                yield finding(PROBLEM, seen, "mismatch", what, "", f"{seen.type} talks to {seen.partners}")
+
+
+def inproc(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """It is connected to a name within its context at which nobody is."""
+    for endpoint in seen.connected:
+        if not endpoint.startswith("inproc:") or scene.bound_at(seen, endpoint):
+            continue
+        names = {at: other for other in scene.sockets for at in other.bound if at.startswith("inproc:")}
+        here = [at for at, other in names.items() if other.context == seen.context and seen.goes_with(other)]
+        cure = "bind the other side, in the same context"
+        close = difflib.get_close_matches(endpoint, here, 1, 0.7)
+        if close:
+            cure = f"{names[close[0]].short} is bound to {close[0]}: connect to that"
+        elif endpoint in names:
+            cure = f"{names[endpoint].short} is bound to it in another context: make both sockets in one"
+        yield finding(PROBLEM, seen, "refused", f"nobody is bound to {endpoint}", "", cure)
+
+
+def dns(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """The name of the host that it is connected to has no address."""
+    unresolved = {one["endpoint"]: one["why"] for one in seen.troubles if one["kind"] == "unresolved"}
+    for endpoint in seen.connected:
+        host = Place.of(endpoint).name
+        if host not in scene.addresses:
+            continue
+        error = scene.addresses[host]
+        if error is not None:
+            cure = "check the name, or write the address in numbers"
+            yield finding(PROBLEM, seen, "unresolved", f"the host {host} in {endpoint} has no address", error, cure)
+        elif endpoint in unresolved:
+            what = f"the host {host} in {endpoint} had no address; now it has one"
+            yield finding(HINT, seen, "unresolved", what, unresolved[endpoint], "the next attempt may succeed")
+
+
+def nobody_came(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """Others are to connect to it, and nobody has."""
+    if not seen.bound or seen.connected or seen.peers != 0 or any(one["bound"] for one in seen.troubles):
+        return
+    if any(seen.goes_with(other) for other in scene.facing(seen)):
+        # On its way.
+        return
+    cure = f"connect {seen.partners} to it" if seen.talks_to else "start the other side"
+    others = scene.lonely_partners(seen)
+    astray = [(other, at) for other in others for at in other.connected]
+    both = [other for other in others if other.bound and not other.connected]
+    if astray:
+        other, at = astray[0]
+        cure = f"{other.short} is connected to {at}: let it connect to {seen.bound[0]}"
+    elif both:
+        cure = f"{both[0].short} is bound to {both[0].bound[0]}: one of the two must connect() to the other"
+    waits = seen.waits("recv") if seen.waits("send") is None else seen.waits("send")
+    why = "" if waits is None else f"it has waited for {span(waits)}"
+    severity = HINT if waits is None and not astray and not both else PROBLEM
+    yield finding(severity, seen, "nobody came", "nobody has connected to it", why, cure)
+
+
+def absent(process: Dict[str, Any]) -> Optional[Finding]:
+    """A process that did not answer."""
+    if "error" not in process:
+        return None
+    what = f"the peer {process['name']} does not say what it has"
+    return Finding(HINT, process["name"], what, str(process["error"]), "is it stopped, or busy in C code?", "absent")
+
+
+CONNECTIONS = [closed, nowhere, trouble, dns, types, inproc, nobody_came, unwatched]
