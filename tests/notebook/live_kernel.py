@@ -149,6 +149,10 @@ class LiveKernel:
         """Presses Stop once the cell has printed "waiting" and waits; the seconds until its reply had come."""
         ran.until(lambda: "waiting" in ran.text)
         assert wait_until(self.asleep)
+        return self.interrupt_now(ran)
+
+    def interrupt_now(self, ran: Ran) -> float:
+        """Presses Stop; the seconds until the cell's reply had come."""
         # As Jupyter's server does, without the time that its own machinery takes.
         pressed = time.monotonic()
         os.kill(self.pid, signal.SIGINT)

@@ -7,9 +7,9 @@ import textwrap
 
 import pytest
 
-pytest.importorskip("ipykernel")
+ipykernel = pytest.importorskip("ipykernel")
 
-from live_kernel import live_kernel
+from live_kernel import Ran, live_kernel
 
 LOAD = """
 import asyncio, concurrent.futures, contextvars, json, threading
@@ -243,3 +243,22 @@ def test_after_unload_there_are_no_cells(ask):
     assert told == [None]
     assert ask("tell(who())", "later") == [None]
     assert ask("cells.load(get_ipython()); tell(who())", "loads") == ["loads"]
+
+
+@pytest.mark.skipif(ipykernel.version_info < (7,), reason="ipykernel has subshells from version 7 on")
+def test_a_subshell_has_cells_of_its_own(kernel, ask):
+    client = kernel.client
+    message = client.session.msg("create_subshell_request", {})
+    client.control_channel.send(message)
+    made = client.control_channel.get_msg(timeout=20)
+    ask("go, inside = threading.Event(), threading.Event(); tell()", "prepares")
+    content = {"code": "inside.set(); go.wait(20); tell(who())", "silent": False}
+    message = client.session.msg("execute_request", content, metadata={"cellId": "beside"})
+    message["header"]["subshell_id"] = made["content"]["subshell_id"]
+    number = message["header"]["msg_id"]
+    beside = kernel.ran[number] = Ran(kernel, number)
+    client.shell_channel.send(message)
+    # The main shell goes on meanwhile, and has cells of its own.
+    assert ask("inside.wait(20); tell(who())", "main") == ["main"]
+    assert ask("go.set(); tell(who())", "main") == ["main"]
+    assert said(beside.ok()) == ["beside"]

@@ -8,12 +8,17 @@ four times a second while a cell runs, and says so in the cell, once.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
 import time
 from contextvars import copy_context
 from typing import Any, List, Optional, Tuple
 
+from .. import _opened
+from .._future import _AsyncSocket
+from ..error import ZMQError
+from ..socket import Socket
 from . import interrupt_where
 from .cells import MACHINERY
 
@@ -91,10 +96,18 @@ class Running:
         if now - self._since < PATIENCE - _LOOK:
             return False
         tasks = users_tasks(self._loop)
-        call = interrupt_where.our_call(interrupt_where.steps_to(frame)) if tasks else None
-        if call is None or self.over.is_set():
+        if not tasks:
             return False
-        self._context.run(print, _warning(call.name, tasks), file=sys.stderr, flush=True)
+        steps = interrupt_where.steps_to(frame)
+        call = interrupt_where.our_call(steps)
+        if call is None:
+            name = _waiting_for(now - self._since)
+        else:
+            # Where messages come, each call is another one though it stands in the same place.
+            name = call.name if _longest_wait(call.thing) >= PATIENCE - _LOOK else ""
+        if not name or self.over.is_set():
+            return False
+        self._context.run(print, _warning(name, tasks), file=sys.stderr, flush=True)
         return True
 
 
@@ -144,6 +157,30 @@ def _begins(info: Any) -> None:
 def _ended(result: Any) -> None:
     if _watch is not None and threading.current_thread() is threading.main_thread():
         _watch.ends()
+
+
+def _waits(socket: Any) -> List[Any]:
+    try:
+        return list(socket._survey()["waits"] or ())
+    except ZMQError:
+        # Another thread closes it just now.
+        return []
+
+
+def _longest_wait(thing: Any) -> float:
+    """For how many seconds somebody has waited on this socket; of what is no socket that is not known, and so for ever."""
+    if not isinstance(thing, Socket):
+        return math.inf
+    return max((wait["since"] for wait in _waits(thing)), default=0.0)
+
+
+def _waiting_for(seconds: float) -> str:
+    """What a blocking socket waits for about as long as that: of a call whose object has no name that is the sign."""
+    for socket in _opened.sockets():
+        for wait in [] if isinstance(socket, _AsyncSocket) else _waits(socket):
+            if wait["for"] in ("recv", "send") and 0 <= wait["since"] - seconds < 2 * _LOOK:
+                return str(wait["for"])
+    return ""
 
 
 def _processor_time(thread: int) -> float:

@@ -8,6 +8,7 @@ interrupted, and so their ports: it is let go of. Code that was at work itself k
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import time
 import types
@@ -33,6 +34,9 @@ def load(shell: Any) -> None:
     shell.set_custom_exc((*shell.custom_exceptions, KeyboardInterrupt, asyncio.CancelledError), _show)
     _ours = shell.custom_exceptions
     shell.events.register("pre_run_cell", _begins)
+    # What takes its time at the first use would take it when somebody waits for Stop.
+    importlib.import_module("pure_eval")
+    _line(shell, KeyboardInterrupt())
     await_stop.load(shell)
     deadlock.load(shell)
 
@@ -79,7 +83,7 @@ def _show(
     line = KeyboardInterrupt(text)
     # The reply to the front end is made of it.
     value.args = line.args
-    shell._showtraceback(KeyboardInterrupt, line, shell.InteractiveTB.get_exception_only(KeyboardInterrupt, line))
+    shell._showtraceback(KeyboardInterrupt, line, _line(shell, line))
     _let_go(shell, value)
     return None
 
@@ -110,6 +114,11 @@ def _where(place: interrupt_where.Place) -> str:
     if place.function:
         return f" (line {place.line}, in {place.function}())"
     return f" (line {place.line})" if place.line > 1 else ""
+
+
+def _line(shell: Any, error: KeyboardInterrupt) -> List[str]:
+    """The line as the shell colours it."""
+    return list(shell.InteractiveTB.get_exception_only(KeyboardInterrupt, error))
 
 
 def _cut(tb: Optional[types.TracebackType]) -> None:

@@ -128,18 +128,22 @@ def _node(step: Step, kinds: Any) -> Optional[ast.AST]:
         line, instruction = step.tb_lineno, step.tb_lasti
     else:
         line, instruction = step.f_lineno or 0, step.f_lasti
-    found = [node for node in ast.walk(_tree(_source(frame))) if isinstance(node, kinds)]
+    found: List[Any] = [node for node in ast.walk(_tree(_source(frame))) if isinstance(node, kinds)]
     if sys.version_info >= (3, 11):
         positions = next(itertools.islice(frame.f_code.co_positions(), instruction // 2, None), (None,) * 4)
-        for node in found:
-            # Two calls may begin at the same place, but not end there.
-            piece: Any = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node
-            if (piece.end_lineno, piece.end_col_offset) == (positions[1], positions[3]):
-                return node
-    found = [node for node in found if node.lineno == line]  # type: ignore[attr-defined]
+        # Two calls may begin at the same place, but not end there.
+        exact = [node for node in found if _end(node) == (positions[1], positions[3])]
+        if exact:
+            return exact[0]  # type: ignore[no-any-return]
+    found = [node for node in found if node.lineno == line]
     if len(found) > 1:
         found = [node for node in found if is_ours(_called(frame, node)[1])]
     return found[0] if len(found) == 1 else None
+
+
+def _end(node: Any) -> Tuple[Any, Any]:
+    piece = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node
+    return piece.end_lineno, piece.end_col_offset
 
 
 def _source(frame: types.FrameType) -> str:
@@ -186,7 +190,7 @@ def _called(frame: types.FrameType, node: Optional[ast.AST]) -> Tuple[str, Any]:
     return "", None
 
 
-def _value(frame: types.FrameType, node: ast.AST) -> Any:
+def _value(frame: types.FrameType, node: ast.expr) -> Any:
     """What an expression is; None if to find out might do something."""
     from pure_eval import CannotEval, Evaluator
 

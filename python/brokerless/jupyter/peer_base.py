@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
+from . import cells
 from .peer_output import CellOutput, PeerFailed, WaitInterrupted, coloured
 
 
@@ -22,6 +23,8 @@ class Peer(abc.ABC):
         self.name = name
         self.shell = shell
         self.output = output
+        #: The cell that started it.
+        self.cell = cells.current()
         #: Set when it has ended, and all that it wrote is in its cell.
         self.ended = threading.Event()
         #: Whether someone had it ended: "stopped" or "replaced".
@@ -73,8 +76,7 @@ class Peer(abc.ABC):
         try:
             self.ended.wait()
         except KeyboardInterrupt:
-            with self._lock:
-                self._is_awaited = False
+            self.wait_no_more()
             goes_on = f"the peer {self.name} goes on; `%stop {self.name}` ends it"
             raise WaitInterrupted(goes_on if self.is_alive else f"the peer {self.name} has just ended") from None
         if self.error is not None and not self.stopped_as:
@@ -83,6 +85,17 @@ class Peer(abc.ABC):
         if self.trouble:
             raise PeerFailed(self.trouble)
         return self.value
+
+    def wait_no_more(self) -> None:
+        """From now on nobody waits: its value, and how it ends, is to be said in its cell. To be called by that cell."""
+        with self._lock:
+            if not self._is_awaited:
+                return
+            self._is_awaited = False
+            if self.value is not None:
+                self.output.say(self.value)
+            if not self.is_alive:
+                self._say_how_it_ended()
 
     def finish(self) -> None:
         """Says in its cell how it ended, where that is worth a line; to be called last, in a thread of its output's."""

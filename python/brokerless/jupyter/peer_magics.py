@@ -10,7 +10,7 @@ from typing import Any, Callable, List, Optional
 from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
 
-from . import peer_line, peers
+from . import cells, peer_line, peers
 from .peer_code import CellCode
 from .peer_output import CellOutput
 from .peer_process import CannotStart, ProcessPeer
@@ -43,7 +43,7 @@ def register(shell: Any) -> None:
         What it prints appears in this cell as it comes, also after the cell has returned, and so does a traceback if it
         ends with one. It has nothing of the notebook's but what it is given; it ends with the kernel at the latest.
 
-        NAME: what `%peers` and `%stop` call it. A peer of that name that still runs is ended first.
+        NAME: what `%peers` and `%stop` call it. A peer of that name is ended first, and one that this cell has started before.
 
         --wait: return when the peer has ended; the cell fails if the peer does. An interrupt ends the wait, not the peer.
 
@@ -120,11 +120,12 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
     if not cell.strip():
         raise UsageError(f"%%peer {asked.name}: the cell is empty")
     source = _as_python(shell, cell, asked)
-    python = None if asked.python is None else _interpreter(asked.python)
+    python = None if asked.python is None else _interpreter(shell.var_expand(asked.python))
     variables = [pack(name, _value(shell, name, expression)) for name, expression in asked.env]
-    earlier = [peer for peer in peers.find() if peer.name == asked.name and peer.is_alive]
+    earlier = [peer for peer in peers.find() if peer.is_alive and _is_replaced(peer, asked.name)]
     if earlier and not asked.kill_on_rerun:
-        raise UsageError(f"the peer {asked.name} still runs (pid {earlier[0].pid}): `%stop {asked.name}` ends it")
+        name = earlier[0].name
+        raise UsageError(f"the peer {name} still runs (pid {earlier[0].pid}): `%stop {name}` ends it")
     _end(earlier, "replaced")
     output = CellOutput(shell)
     if asked.thread:
@@ -132,18 +133,27 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
         peers.add(thread)
         value = thread.wait() if asked.wait else None
     else:
-        process = ProcessPeer(asked.name, shell, output, asked.wait, python)
+        process = ProcessPeer(asked.name, shell, output, asked.wait or python is not None, python)
         peers.add(process)
         try:
             process.hand_over(source, variables)
             if python is not None:
                 process.wait_until_it_runs()
+                if not asked.wait:
+                    process.wait_no_more()
         except KeyboardInterrupt:
             # It has not got all that it needs.
             _end([process], "stopped")
             raise
         value = process.wait() if asked.wait else None
     return None if value is None else _Shown(value)
+
+
+def _is_replaced(peer: Any, name: str) -> bool:
+    """Whether the peer has the name, or this cell has started it in an earlier run, under another name maybe."""
+    cell = cells.current()
+    is_from_earlier_run = cell is not None and peer.cell is not None and peer.cell is not cell and peer.cell.id == cell.id
+    return bool(peer.name == name or is_from_earlier_run)
 
 
 def _as_python(shell: Any, cell: str, asked: peer_line.PeerLine) -> str:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from . import peer_frames
 from .peer_base import Peer
@@ -46,6 +46,8 @@ class ProcessPeer(Peer):
         self._python = python or sys.executable
         self._has_own_path = python is None
         self._is_ready = threading.Event()
+        #: What was printed before the cell ran, by nobody who wrote the cell.
+        self._early: List[Tuple[bytes, bytes]] = []
         self._finished = False
         self._refused = ""
         self._decoders: Dict[bytes, codecs.IncrementalDecoder] = {
@@ -119,14 +121,11 @@ class ProcessPeer(Peer):
                 return
             os.set_blocking(self._control, False)
 
-    def wait_until_it_runs(self, timeout: float = 10.0) -> None:
-        """Waits until it has its cell. Raises CannotStart if it has ended instead."""
-        give_up = time.monotonic() + timeout
+    def wait_until_it_runs(self) -> None:
+        """Waits until it has its cell. Raises CannotStart if it ends instead."""
         while not self._is_ready.wait(0.02):
-            if self.ended.is_set():
-                raise CannotStart(self._refused or self.trouble)
-            if time.monotonic() > give_up:
-                return
+            if self.ended.is_set() and not self._is_ready.is_set():
+                raise CannotStart(self.trouble)
 
     def survey(self, timeout: float, give_up: Optional[float] = None) -> Dict[str, Any]:
         """What it has (brokerless._survey.survey() there). If it does not tell in time, "error" says so.
@@ -142,13 +141,13 @@ class ProcessPeer(Peer):
                 lambda: self._answer.get("question") == asked or not self.is_alive, max(0.0, give_up - time.monotonic())
             )
             if self._answer.get("question") == asked:
-                return {key: value for key, value in self._answer.items() if key != "question"}
-        problem = "it has not begun yet" if not self._is_ready.is_set() else f"no answer within {timeout:g} s"
+                return self._answer["survey"]
+        missing = "it has not begun yet" if not self._is_ready.is_set() else f"no answer within {timeout:g} s"
         return {
             "pid": self.pid,
             "name": self.name,
             "time": time.time(),
-            "error": "it has ended" if not self.is_alive else problem,
+            "error": "it has ended" if not self.is_alive else missing,
             "sockets": [],
             "devices": [],
             "roles": [],
@@ -230,13 +229,18 @@ class ProcessPeer(Peer):
         self._print(printed_to, b"".join(printed))
 
     def _print(self, tag: bytes, data: bytes, final: bool = False) -> None:
-        if data or final:
+        if not self._is_ready.is_set():
+            self._early.append((tag, data))
+        elif data or final:
             stream = "stdout" if tag == peer_frames.STDOUT else "stderr"
             self.output.write(stream, self._decoders[tag].decode(data, final))
 
     def _note(self, tag: bytes, payload: bytes) -> None:
         if tag == peer_frames.READY:
             self._is_ready.set()
+            for early in self._early:
+                self._print(*early)
+            self._early.clear()
         elif tag == peer_frames.FINISHED:
             self._finished = True
         elif tag == peer_frames.VALUE:
@@ -248,7 +252,8 @@ class ProcessPeer(Peer):
         elif tag == peer_frames.SURVEY:
             with self._answered:
                 self._answer = json.loads(payload)
-                self._answer["question"] = int(self._answer["question"])
+                for seen in self._answer["survey"].get("sockets", ()):
+                    seen["cell"] = None if self.cell is None else self.cell.number
                 self._answered.notify_all()
 
     def _end(self) -> None:
@@ -269,7 +274,10 @@ class ProcessPeer(Peer):
     def _trouble(self) -> str:
         code = self._process.returncode
         if not self._is_ready.is_set():
-            return f"the peer {self.name} did not run: {self._refused or f'{self._python} ended with {_reason(code)}'}"
+            said = b"".join(data for tag, data in self._early if tag == peer_frames.STDERR).decode("utf8", "replace")
+            last = said.rstrip().rpartition("\n")[2]
+            ended = f"{self._python} ended with {_reason(code)}{f' ({last})' if last else ''}"
+            return f"the peer {self.name} did not run: {self._refused or ended}"
         if code == 0 or (self.error is not None and (code == 1 or self.error["type"] == "KeyboardInterrupt")):
             return ""
         return f"the peer {self.name} ended with {_reason(code)}"

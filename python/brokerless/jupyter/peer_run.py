@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-import struct
 import sys
 import termios
 import threading
@@ -19,6 +18,9 @@ from . import peer_code, peer_frames, peer_values
 
 #: How long a print() lets the kernel read what others (C code, programs) have written to the same output before it, in seconds.
 PATIENCE = 0.25
+
+#: How the system says that there is nothing to be read: an int.
+_NOTHING = bytes(4)
 
 
 def run(name: str, control: int, records: int, begin: Dict[str, Any]) -> None:
@@ -103,7 +105,10 @@ class Writer:
             time.sleep(0.0005)
 
     def _are_others_unread(self) -> bool:
-        return any(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0] for pipe in self._plain)
+        out, err = self._plain
+        return fcntl.ioctl(out, termios.FIONREAD, _NOTHING) != _NOTHING or (
+            fcntl.ioctl(err, termios.FIONREAD, _NOTHING) != _NOTHING
+        )
 
 
 class _Output(io.RawIOBase):
@@ -140,7 +145,7 @@ def _answer(name: str, control: int, writer: Writer) -> None:
         tag, payload = peer_frames.read_record(control)
         if tag != peer_frames.ASK:
             _follow_the_kernel()
-        writer.answer(json.dumps({"question": payload.decode("ascii"), **_survey(name)}).encode("ascii"))
+        writer.answer(json.dumps({"question": int(payload), "survey": _survey(name)}).encode("ascii"))
 
 
 def _survey(name: str) -> Dict[str, Any]:
@@ -150,7 +155,16 @@ def _survey(name: str) -> Dict[str, Any]:
         return _survey.survey(name)
     except Exception as error:
         # It must not end the thread that answers; the kernel shows it.
-        return {"pid": os.getpid(), "name": name, "error": f"{type(error).__name__}: {error}"}
+        told = f"{type(error).__name__}: {error}"
+        return {
+            "pid": os.getpid(),
+            "name": name,
+            "time": time.time(),
+            "error": told,
+            "sockets": [],
+            "devices": [],
+            "roles": [],
+        }
 
 
 def _follow_the_kernel() -> NoReturn:

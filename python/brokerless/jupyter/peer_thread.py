@@ -12,14 +12,14 @@ import os
 import sys
 import threading
 import weakref
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any, Callable, Dict, List, Optional
 
 from .. import _opened, _survey
 from ..device import _Device
-from ..error import ZMQError
+from ..error import SocketClosed, ZMQError
 from ..socket import Socket
-from . import peer_code
+from . import cells, peer_code
 from .peer_base import Peer
 from .peer_output import CellOutput
 
@@ -77,10 +77,17 @@ class ThreadPeer(Peer):
                     f"the peer {self.name} ended with {f'exit code {code}' if isinstance(code, int) else code}"
                 )
             return
+        if isinstance(error, SocketClosed) and self._is_run_again():
+            self.stopped_as = self.stopped_as or "replaced"
         self.error = peer_code.describe(error, self._file)
         if self.stopped_as:
             # What it held, so that nothing lives on in a traceback.
             error.__traceback__ = None
+
+    def _is_run_again(self) -> bool:
+        """Whether its cell runs anew, which closes what its last run has opened."""
+        latest = Context().run(cells.current)
+        return self.cell is not None and latest is not None and latest is not self.cell and latest.id == self.cell.id
 
     # What it opens
 
