@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_the_forms(start, make_socket, form, expected):
 
 
 def test_a_terminal_that_lacks_a_letter(start, make_socket):
-    running = start("recv", "PULL", "@tcp://127.0.0.1:*", "-n", "1", env={"PYTHONIOENCODING": "ascii"})
+    running = start("recv", "PULL", "@tcp://127.0.0.1:*", "-n", "1", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     make_socket(zmq.PUSH, connect=running.endpoint()).send("zwölf".encode())
     assert running.ends() == (0, "zw\\xf6lf\n", "")
 
@@ -142,9 +143,10 @@ def test_silence_is_an_end_when_no_count_was_asked_for(start, make_socket):
         (["PUSH", "tcp://127.0.0.1:5555"], "argument TYPE: a PUSH only sends: a PULL receives from it"),
         (["PUB", "tcp://127.0.0.1:5555"], "a PUB only sends"),
         (["req", "tcp://127.0.0.1:5555"], "see brokerless send REQ"),
-        (["XSUB", "tcp://127.0.0.1:5555"], "a XSUB socket needs a program"),
+        (["XSUB", "tcp://127.0.0.1:5555"], "XSUB sockets need a program"),
         (["FOO", "tcp://127.0.0.1:5555"], "there is no socket type FOO"),
         (["PULL", "tcp://127.0.0.1"], "the port is missing"),
+        (["PULL", "ipc:///tmp/\udcff"], r"'ipc:///tmp/\udcff' is not UTF-8"),
         (["PULL", "tcp://127.0.0.1:5555", "--subscribe", "x"], "--subscribe is for SUB sockets, not for PULL"),
         (["PULL", "tcp://127.0.0.1:5555", "--reply", ""], "--reply is for REP sockets, not for PULL"),
         (["PULL", "tcp://127.0.0.1:5555", "--raw", "--json"], "not allowed with argument"),

@@ -151,7 +151,7 @@ def test_without_a_wait_what_cannot_leave_is_dropped(command, free_port):
         (["PULL", "tcp://127.0.0.1:5555", "x"], "argument TYPE: a PULL only receives: a PUSH sends to it"),
         (["sub", "tcp://127.0.0.1:5555", "x"], "a SUB only receives"),
         (["REP", "tcp://127.0.0.1:5555", "x"], "see brokerless recv REP"),
-        (["STREAM", "tcp://127.0.0.1:5555", "x"], "a STREAM socket needs a program; here are PAIR, PUB,"),
+        (["STREAM", "tcp://127.0.0.1:5555", "x"], "STREAM sockets need a program; here are PAIR, PUB,"),
         (["FOO", "tcp://127.0.0.1:5555", "x"], "there is no socket type FOO; here are PAIR, PUB,"),
         (["PUSH", "localhost:5555", "x"], "an endpoint is transport://address"),
         (["PUSH", "tcp://localhost:99999", "x"], "port 99999 is out of range"),

@@ -7,8 +7,9 @@ import textwrap
 
 import pytest
 
-ipykernel = pytest.importorskip("ipykernel")
+pytest.importorskip("ipykernel")
 
+import ipykernel
 from live_kernel import Ran, live_kernel
 
 LOAD = """

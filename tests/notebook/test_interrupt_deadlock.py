@@ -128,9 +128,9 @@ def test_nothing_is_said_of(shared: LiveKernel, what: str) -> None:
 def test_the_thread_goes_when_it_is_unloaded(shared: LiveKernel) -> None:
     shared.run(
         """
-assert [t for t in threading.enumerate() if t.name.startswith("brokerless: ")]
+assert [t for t in threading.enumerate() if t.name == "brokerless: deadlocks"]
 deadlock.unload(get_ipython())
-assert not [t for t in threading.enumerate() if t.name.startswith("brokerless: ")]
+assert not [t for t in threading.enumerate() if t.name == "brokerless: deadlocks"]
 deadlock.unload(get_ipython())
 deadlock.load(get_ipython())
 """

@@ -50,6 +50,10 @@ def main(argv: Optional[List[str]] = None) -> int:
     except (ZMQError, OSError) as error:
         say(why(error), name)
         return 1
+    except UnicodeEncodeError as error:
+        # The bytes of an argument that are no text, where there has to be one: a message may have any.
+        say(f"{error.object!a} is not UTF-8", name)
+        return 2
     except KeyboardInterrupt:
         say("interrupted", name)
         return INTERRUPTED

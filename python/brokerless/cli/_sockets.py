@@ -28,7 +28,7 @@ def kind(name: str, offered: Sequence[str], others: Dict[str, str]) -> SocketTyp
     if upper in others:
         raise argparse.ArgumentTypeError(others[upper])
     if upper in SocketType.__members__:
-        raise argparse.ArgumentTypeError(f"a {upper} socket needs a program; here are {listed}")
+        raise argparse.ArgumentTypeError(f"{upper} sockets need a program; here are {listed}")
     raise argparse.ArgumentTypeError(f"there is no socket type {name}; here are {listed}")
 
 

@@ -54,7 +54,7 @@ def main(argv: List[str]) -> int:
     options, to_lab = _options(argv)
     for needed in ("jupytext", "nbformat"):
         if find_spec(needed) is None:
-            raise Failure(f"the notebooks are made with {needed}: {_install(options)}")
+            raise Failure(f"{needed}, which the notebooks are made with, is missing: {_install(options)}")
     # Here, for it imports what was just looked for.
     from ._copies import Copying
 

@@ -35,7 +35,7 @@ class Stop:
         self._code = type(shell).run_code.__code__
         self._globals = shell.user_global_ns
         self._loop = loop
-        self._task = task
+        self._task: Any = task
         self._asked = False
         self._main = threading.get_ident()
         self._again: Optional[threading.Timer] = None
@@ -46,6 +46,8 @@ class Stop:
         """Leaves all as it was."""
         if self._again is not None:
             self._again.cancel()
+        # These know what the cell had, which is to go with it.
+        self.waited, self._again, self._task = (None, "", None), None, None
         if self._ears:
             ours = self._ears[1].fileno()
             found = signal.set_wakeup_fd(-1)
@@ -114,7 +116,7 @@ class Stop:
         return False
 
     def _ask_again(self) -> None:
-        if not self.cancelled and not self._task.done() and _stop is self:
+        if _stop is self and not self.cancelled:
             signal.pthread_kill(self._main, signal.SIGINT)
 
     def _cancel(self) -> None:
@@ -122,7 +124,7 @@ class Stop:
         self._asked = False
         if self._again is not None:
             self._again.cancel()
-        if self._task.done():
+        if self._task is None or self._task.done():
             return
         self.waited = _waits_on(getattr(self._task, "_fut_waiter", None))
         self.cancelled = True

@@ -15,7 +15,7 @@ import types
 from typing import Any, List, Optional, Tuple
 
 from ..socket import Socket
-from . import await_stop, deadlock, interrupt_where
+from . import await_stop, deadlock, interrupt_end, interrupt_where
 
 _shell: Any = None
 #: What the shell had for exceptions of its own: their types, and who shows them.
@@ -39,6 +39,7 @@ def load(shell: Any) -> None:
     _line(shell, KeyboardInterrupt())
     await_stop.load(shell)
     deadlock.load(shell)
+    interrupt_end.load(shell)
 
 
 def unload(shell: Any) -> None:
@@ -46,6 +47,7 @@ def unload(shell: Any) -> None:
     global _shell, _before, _ours
     if _shell is None:
         return
+    interrupt_end.unload(_shell)
     deadlock.unload(_shell)
     await_stop.unload(_shell)
     _shell.events.unregister("pre_run_cell", _begins)
@@ -73,13 +75,16 @@ def _show(
     if stop is not None and issubclass(etype, asyncio.CancelledError):
         text = _awaited(interrupt_where.awaited(steps), stop)
     else:
-        call = interrupt_where.our_call(steps) if issubclass(etype, KeyboardInterrupt) else None
+        seconds: Optional[float] = getattr(value, "_waited", None)
+        call = None
+        if issubclass(etype, KeyboardInterrupt):
+            call = interrupt_where.our_call(steps, certain=seconds is not None)
         if call is None:
             shell.showtraceback((etype, value, tb), running_compiled_code=True)
             if issubclass(etype, KeyboardInterrupt) and interrupt_where.holds_ours(steps):
                 _let_go(shell, value)
             return None
-        text = _waited(call.name, call.thing, getattr(value, "_waited", None)) + _where(call)
+        text = _waited(call.name, call.thing, seconds) + _where(call)
     line = KeyboardInterrupt(text)
     # The reply to the front end is made of it.
     value.args = line.args
@@ -99,7 +104,7 @@ def _awaited(place: Optional[interrupt_where.Place], stop: await_stop.Stop) -> s
 
 
 def _waited(name: str, thing: Any, seconds: Optional[float]) -> str:
-    what = name if name == "iteration" else f"{name}()"
+    what = name if name == "iteration" else f"{name}()" if name else "a call of brokerless"
     on = "" if thing is None else f" on {thing!r}"
     time = _since_the_beginning() if seconds is None else f", {seconds:.1f} s"
     rest = "; the socket can be used on" if isinstance(thing, Socket) and not thing.closed else ""
@@ -132,11 +137,13 @@ def _cut(tb: Optional[types.TracebackType]) -> None:
 def _let_go(shell: Any, value: BaseException) -> None:
     """Lets go of the frames of what was interrupted, wherever the shell and Python keep them."""
     seen = set()
-    known: Optional[BaseException] = value
-    while known is not None and id(known) not in seen:
-        seen.add(id(known))
-        known.__traceback__ = None
-        known = known.__cause__ or known.__context__
+    known: List[Optional[BaseException]] = [value]
+    while known:
+        error = known.pop()
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            error.__traceback__ = None
+            known += (error.__cause__, error.__context__)
     for name in ("last_type", "last_value", "last_traceback", "last_exc"):
         vars(sys).pop(name, None)
     shell.InteractiveTB.tb = None

@@ -55,8 +55,11 @@ def steps_to(frame: Optional[types.FrameType]) -> List[Step]:
     return steps[::-1]
 
 
-def our_call(steps: Sequence[Step]) -> Optional[Place]:
-    """The call of ours that the code is in; None if it is in other code."""
+def our_call(steps: Sequence[Step], certain: bool = False) -> Optional[Place]:
+    """The call of ours that the code is in; None if it is in other code.
+
+    `certain`: it is in one, even if the code does not show which.
+    """
     outside = _outside(steps, {"brokerless"})
     if outside is None:
         return None
@@ -68,7 +71,7 @@ def our_call(steps: Sequence[Step]) -> Optional[Place]:
         # By a name that cannot be evaluated, or without a name: as the end of a `with`, say.
         thing = inside[0].f_locals.get("self")
         return place._replace(name=place.name or inside[0].f_code.co_name, thing=thing if is_ours(thing) else None)
-    return None
+    return place._replace(thing=None) if certain else None
 
 
 def awaited(steps: Sequence[Step]) -> Optional[Place]:
