@@ -25,21 +25,29 @@ pub struct Signals {
     /// Python has just looked itself, as it does between two calls: attaching to it again, only to ask, would make this
     /// thread wait for others that it has just let run.
     fresh: bool,
+    since: Instant,
     raised: Option<PyErr>,
 }
 
 impl Signals {
     /// For the thread that asks.
     pub fn new() -> Self {
-        Signals { main: is_main_thread(), fresh: true, raised: None }
+        Signals { main: is_main_thread(), fresh: true, since: Instant::now(), raised: None }
     }
 
     fn into_py(self, py: Python<'_>, error: Error) -> PyErr {
         match (error, self.raised) {
-            (Error::Interrupted, Some(raised)) => raised,
+            (Error::Interrupted, Some(raised)) => timed(py, raised, self.since.elapsed()),
             (error, _) => to_py(py, error),
         }
     }
+}
+
+/// Notes on what a signal handler raised how long the call had waited by then: a notebook says so.
+fn timed(py: Python<'_>, raised: PyErr, waited: Duration) -> PyErr {
+    // An exception that takes no attributes is raised as it is.
+    drop(raised.value(py).setattr("_waited", waited.as_secs_f64()));
+    raised
 }
 
 impl Default for Signals {
