@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat bench lint notebooks student lab clean check check-lint
+.PHONY: help course test compat compat-jupyter bench lint notebooks student lab clean check check-lint
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -26,7 +26,7 @@ PYO3_ENV = PYO3_PYTHON="$(abspath $(BIN)/python)" PYO3_BUILD_EXTENSION_MODULE=1 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 course: notebooks ## build and install, run the whole lecture, print its table (ONLY="pair queue" runs a part)
 	@$(BIN)/python -m tools.course $(ONLY)
@@ -38,6 +38,9 @@ test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes t
 
 compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pass (ONLY="socket poll" runs a part)
 	@$(BIN)/python -m tools.compat $(if $(ONLY),$(ONLY),--check)
+
+compat-jupyter: $(STAMPS)/test ## run ipykernel's and jupyter_client's own tests on brokerless, and JupyterLab (ONLY="curve lab")
+	@$(BIN)/python -m tools.compat_jupyter $(if $(ONLY),$(ONLY),--check)
 
 bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" runs a part, QUICK=1 is short)
 	cargo build --quiet --release --example c_tools

@@ -239,3 +239,77 @@ def test_a_socket_of_another_thread_is_never_taken_for_a_lost_one(loose_ctx, fre
         assert served.result() == b"still there"
     client.close(linger=0)
     other.close()
+
+
+OWNED = """
+# Loaded in the middle of a cell, which owns what it opens from then on.
+cell('''
+from brokerless.jupyter import cells, owned
+cells.load(get_ipython())
+owned.load(get_ipython())
+ctx = zmq.Context()
+print(cells.cell_of(ctx))
+''')
+warnings.simplefilter("error")
+"""
+
+
+def test_in_a_terminal_a_cell_is_known_by_its_text(run_shell):
+    done = run_shell(
+        OWNED
+        + """
+for _ in range(3):
+    cell("pinned = globals().setdefault('pinned', []); s = ctx.socket(zmq.REP); pinned.append(s)\\ns.bind('tcp://*:PORT')")
+print(cell("[s.closed for s in pinned]"))
+print(cell("cells.cell_of(s).number, cells.current().number"))
+assert not port_is_free()
+try:
+    cell("ctx.socket(zmq.PULL).bind('tcp://*:PORT')")
+except Exception as error:
+    print(error)
+cell("owned.unload(get_ipython()); cells.unload(get_ipython())")
+print(cell("cells.current()"))
+"""
+    )
+    first, *rest = done.stdout.splitlines()
+    assert first.startswith("<cell [2] text-")
+    assert "[True, True, False]" in rest
+    assert "(5, 7)" in rest
+    assert any("taken by this REP socket of this process, opened in cell [5]: close() it" in line for line in rest)
+    assert rest[-1] == "None"
+
+
+def test_in_a_terminal_a_cell_may_await(run_shell):
+    done = run_shell(
+        OWNED
+        + """
+code = '''
+import asyncio
+from brokerless.asyncio import Context
+async def work():
+    sock = Context.instance().socket(zmq.PULL)
+    sock.bind("tcp://*:PORT")
+    await asyncio.sleep(0)
+    return sock, cells.current()
+sock, known = await asyncio.ensure_future(work())
+print(known is cells.current() is cells.cell_of(sock))
+'''
+for _ in range(3):
+    cell(code)
+"""
+    )
+    assert done.stdout.endswith("True\nTrue\nTrue\n")
+
+
+def test_with_the_extension_too_the_traceback_of_another_cell_does_not_keep_a_port(run_shell):
+    done = run_shell(
+        OWNED
+        + f"""
+warnings.simplefilter("ignore")
+cell({textwrap.dedent(INTERRUPTED["a function"])!r})
+for number in range(4):
+    interrupted_cell(f"serve()  # {{number}}")
+print("bound again")
+"""
+    )
+    assert done.stdout.endswith("bound again\n")

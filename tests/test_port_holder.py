@@ -32,20 +32,24 @@ listening.listen()
 sys.stdin.read()
 """
 
+#: Has a child of its own run HOLDER, prints its number and port, and waits for its end.
+BETWEEN = """
+import subprocess, sys
+command = [sys.executable, "-c", sys.argv[1], "tcp", "127.0.0.1", *sys.argv[2:]]
+child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+print(child.pid, child.stdout.readline(), flush=True)
+sys.exit(child.wait())
+"""
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
 
 @pytest.fixture
 def holder():
     """Another process that has a port: holder("tcp", "127.0.0.1") returns it, and the port."""
     started = []
 
-    def start(*args, **variables):
-        process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, *args],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **variables},
-        )
+    def start(*args):
+        process = subprocess.Popen([sys.executable, "-c", HOLDER, *args], **PIPES)
         started.append(process)
         return process, process.stdout.readline().strip()
 
@@ -123,15 +127,7 @@ def test_another_process(holder, refusal):
 
 
 def test_another_process_that_is_no_child(refusal):
-    code = (
-        "import subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1], 'tcp', '127.0.0.1'], stdout=subprocess.PIPE, text=True)\n"
-        "print(child.pid, child.stdout.readline(), flush=True)\n"
-        "sys.exit(child.wait())"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as between:
+    with subprocess.Popen([sys.executable, "-c", BETWEEN, HOLDER], **PIPES) as between:
         pid, port = between.stdout.readline().split()
         said = refusal(f"tcp://127.0.0.1:{port}")
         between.communicate(timeout=10)
@@ -139,9 +135,22 @@ def test_another_process_that_is_no_child(refusal):
     assert "child" not in said
 
 
-def test_the_kernel_of_another_notebook(holder, refusal):
-    _, port = holder("tcp", "127.0.0.1", "ipykernel_launcher", JPY_SESSION_NAME="/home/me/course/03 server.ipynb")
-    assert "...), the kernel of 03 server.ipynb, running since" in refusal(f"tcp://127.0.0.1:{port}")
+def test_the_kernel_of_another_notebook(refusal):
+    variables = {**os.environ, "JPY_SESSION_NAME": "/home/me/course/03 server.ipynb"}
+    with subprocess.Popen(
+        [sys.executable, "-c", BETWEEN, HOLDER, "ipykernel_launcher"], env=variables, **PIPES
+    ) as between:
+        pid, port = between.stdout.readline().split()
+        said = refusal(f"tcp://127.0.0.1:{port}")
+        between.communicate(timeout=10)
+    assert f"is taken by pid {pid} (" in said
+    assert "...), the kernel of 03 server.ipynb, running since" in said
+
+
+def test_a_process_with_a_name(holder, refusal, monkeypatch):
+    process, port = holder("tcp", "127.0.0.1")
+    monkeypatch.setattr(_port_holder, "process_name", {process.pid: "the peer server"}.get)
+    assert "), the peer server, running since" in refusal(f"tcp://127.0.0.1:{port}")
 
 
 def test_an_abstract_ipc_name(holder, refusal):

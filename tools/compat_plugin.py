@@ -84,7 +84,9 @@ class Reporter:
 
 def pytest_configure(config: pytest.Config) -> None:
     environment: Dict[str, str] = dict(os.environ)
-    _check_zmq()
+    # A run with pyzmq says what to expect.
+    if "BROKERLESS_COMPAT_REFERENCE" not in environment:
+        _check_zmq()
     path, limit = environment["BROKERLESS_COMPAT_REPORT"], environment["BROKERLESS_COMPAT_LIMIT"]
     config.pluginmanager.register(Reporter(Path(path), float(limit)), "brokerless-compat")
 

@@ -67,6 +67,14 @@ const LINUX: &[&str] = &[
     "ZMQ_HAVE_TIPC",
 ];
 
+/// How many messages a queue makes room for at once. The 256 of libzmq are 16 KiB for each direction of each connection; with
+/// 32 a thousand connected sockets take a seventh less memory, and messages no longer. Its settings are an enum in a header,
+/// which is included first here, so that all that follows sees ours.
+const SETTINGS: &str = "#include \"config.hpp\"
+namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
+#define message_pipe_granularity smaller_message_pipe_granularity
+";
+
 /// What macOS adds to it.
 const APPLE: &[&str] = &["ZMQ_HAVE_LOCAL_PEERCRED", "ZMQ_HAVE_TCP_KEEPALIVE", "ZMQ_HAVE_PTHREAD_SETNAME_1"];
 
@@ -135,7 +143,7 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
     names.sort();
     let lines: String = names.iter().map(|name| format!("#include \"{name}\"\n")).collect();
     let all = out.join("libzmq.cpp");
-    fs::write(&all, lines).unwrap();
+    fs::write(&all, format!("{SETTINGS}{lines}")).unwrap();
     // Upstream's CMake would write what it finds here.
     fs::write(out.join("platform.hpp"), "").unwrap();
 

@@ -7,6 +7,7 @@ the project's own commands build notebooks of them with what is here. It needs j
 from __future__ import annotations
 
 import hashlib
+import json
 from enum import Enum
 from pathlib import Path
 from typing import Any, List
@@ -100,18 +101,21 @@ def _what_to_do(target: Path, built: str) -> Written:
     if not target.exists():
         return Written.NEW
     try:
-        present = nbformat.read(target, as_version=4)
-    except (ValueError, nbformat.ValidationError):
+        # As it is: nbformat would make it a notebook of today, and what somebody has spoilt breaks that in many ways.
+        present = nbformat.from_dict(json.loads(target.read_text(encoding="utf8")))
+        built_before = present.metadata.get("brokerless", {}).get("built")
+        now = _fingerprint(present)
+    except (AttributeError, KeyError, TypeError, ValueError):
         # Whatever it is, it is not what was built.
         return Written.KEPT
-    built_before = present.metadata.get("brokerless", {}).get("built")
-    if built_before == _fingerprint(present):
+    if built_before == now:
         return Written.SAME if built_before == built else Written.UPDATED
     return Written.YOURS if built_before == built else Written.KEPT
 
 
 def _fingerprint(notebook: Notebook) -> str:
-    text = "\0".join(f"{cell.cell_type}\0{cell.source}" for cell in notebook.cells)
+    # In a file, a source may be a list of lines.
+    text = "\0".join(f"{cell.cell_type}\0{''.join(cell.source)}" for cell in notebook.cells)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

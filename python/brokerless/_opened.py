@@ -34,6 +34,11 @@ def device_opened(device: Any) -> None:
     _note(_devices, device)
 
 
+def process_opened(device: Any) -> None:
+    """Takes note of a device that runs in a process of its own; what it has open is there."""
+    _note(None, device)
+
+
 def role_opened(role: Any) -> None:
     """Takes note of a role of a pipeline that has its sockets."""
     _note(_roles, role)

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import sys
 import time
-from typing import Any, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional
 
 from . import _opened, _survey
 
@@ -20,6 +20,9 @@ _ACCEPTS = 0x10000
 _EVERYWHERE = ("0.0.0.0", "::")
 #: Characters of a command line that are shown.
 _SHOWN = 100
+
+#: What people here call a process, such as "the peer server": the notebook's extension sets it.
+process_name: Callable[[int], Optional[str]] = lambda _pid: None  # noqa: E731
 
 
 class _Listener(NamedTuple):
@@ -167,12 +170,14 @@ def _process(pid: int) -> str:
     """ "pid 4711 (python3 server.py), running since 12:01"."""
     command = _command(pid)
     stat = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    notebook = _notebook(pid) if "ipykernel" in command else ""
     text = f"pid {pid} ({_shown(command)})" if command else f"pid {pid}"
-    if notebook:
-        text += f", the kernel of {notebook}"
-    elif len(stat) > 1 and stat[1] == str(os.getpid()):
-        text += ", a child of this process"
+    name = process_name(pid)
+    if name is None and len(stat) > 1 and stat[1] == str(os.getpid()):
+        name = "a child of this process"
+    elif name is None and "ipykernel" in command and _notebook(pid):
+        name = f"the kernel of {_notebook(pid)}"
+    if name is not None:
+        text += f", {name}"
     since = _since(stat)
     return f"{text}, running since {since}" if since else text
 

@@ -256,3 +256,37 @@ stream.on_recv(on_recv)
         first.until(lambda word=word: f"came {word}" in first.text)
         assert second.text == ""
     shared.run("stream.close()")
+
+
+def test_a_stream_calls_back_there_when_another_cell_uses_it(shared: LiveKernel) -> None:
+    pytest.importorskip("tornado")
+    first = shared.run(
+        """
+from brokerless.eventloop.zmqstream import ZMQStream
+import asyncio
+other = zmq.Context.instance().socket(zmq.DEALER)
+number = other.bind_to_random_port("tcp://127.0.0.1")
+mine = zmq.Context.instance().socket(zmq.DEALER)
+mine.connect(f"tcp://127.0.0.1:{number}")
+stream = ZMQStream(mine)
+came = asyncio.Event()
+def on_recv(frames):
+    print("came", frames[0].decode())
+    came.set()
+stream.on_recv(on_recv)
+stream.on_send(lambda message, status: print("sent", message[0].decode()))
+"""
+    )
+    for word in ("one", "two", "three"):
+        second = shared.run(
+            f"""
+came.clear()
+other.send_string("{word}")
+stream.send(b"{word}")
+stream.flush()
+await asyncio.wait_for(came.wait(), 20)
+"""
+        )
+        first.until(lambda word=word: f"came {word}" in first.text and f"sent {word}" in first.text)
+        assert second.text == ""
+    shared.run("stream.close(); other.close()")

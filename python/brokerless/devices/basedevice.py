@@ -10,6 +10,7 @@ from multiprocessing import Process
 from threading import Thread
 from typing import Any, Callable, ClassVar, Dict, List, Optional, Set, Tuple
 
+from .. import _opened
 from ..constants import DeviceType, Errno
 from ..context import Context
 from ..device import proxy
@@ -70,7 +71,7 @@ class Device:
         self._ended = threading.Event()
 
     # A process of its own gets the notes; where nothing was opened yet, that is all there is.
-    _HERE_ONLY: ClassVar[Tuple[str, ...]] = ("_sockets", "_ended", "launcher")
+    _HERE_ONLY: ClassVar[Tuple[str, ...]] = ("_sockets", "_ended", "launcher", "_opened_by")
 
     def __getstate__(self) -> Dict[str, Any]:
         """What a process that is spawned needs to know."""
@@ -215,6 +216,11 @@ class ProcessDevice(BackgroundDevice):
     _launch_class = Process
     # A context that came with a fork() would not work there.
     context_factory: Callable[[], Context] = Context
+
+    def start(self) -> None:
+        """Start the process, and return. What goes wrong in there is reported there."""
+        super().start()
+        _opened.process_opened(self)
 
 
 __all__ = ["Device", "ProcessDevice", "ThreadDevice"]

@@ -4,6 +4,8 @@ A kernel of ipykernel 7 knows whose output something is by variables of the cont
 asyncio inherit and threads do not: what they print lands in the cell that runs at that moment. While this is loaded, a
 thread inherits these variables from whoever starts it, and a job of a thread pool from whoever submits it. It inherits no
 others: the precision of `decimal`, say, stays what Python makes of it. Threads that ran before stay as they are.
+
+A ZMQStream's callbacks belong to the cell that asked for them: the loop calls them on behalf of whoever used the stream last.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ import functools
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, copy_context
-from typing import Any, Callable, Dict, Optional, Tuple
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import cells
 
 #: The variables, by their names: which request ipykernel answers, and which cell is at work.
 _INHERITED = frozenset(("parent_header", "shell_parent", "shell_parent_ident", "brokerless_cell"))
+
+_Inherited = List[Tuple["ContextVar[Any]", Any]]
 
 #: What was there before: (class, name) -> (theirs, ours).
 _patched: Dict[Tuple[type, str], Tuple[Any, Any]] = {}
@@ -33,8 +37,13 @@ def load(shell: Any) -> None:
     if not getattr(sys.flags, "thread_inherit_context", False):
         _patch(threading.Thread, "start", _starting)
     _patch(ThreadPoolExecutor, "submit", _submitting)
+    if hasattr(shell, "kernel"):
+        from ..eventloop.zmqstream import ZMQStream
+
+        _patch(ZMQStream, "on_recv", _calling_back)
+        _patch(ZMQStream, "on_send", _calling_back)
     publisher = getattr(shell, "display_pub", None)
-    if hasattr(publisher, "register_hook") and not hasattr(publisher, "_parent_header"):
+    if publisher is not None and hasattr(publisher, "register_hook") and not hasattr(publisher, "_parent_header"):
         _publisher = publisher
         publisher.register_hook(_address)
 
@@ -85,15 +94,36 @@ def _submitting(theirs: Any, wanted: Callable[[], bool]) -> Any:
     return submit
 
 
+def _calling_back(theirs: Any, wanted: Callable[[], bool]) -> Any:
+    @functools.wraps(theirs)
+    def on(self: Any, callback: Any, *args: Any, **kwargs: Any) -> None:
+        inherited = _inherited() if wanted() and callable(callback) else []
+        # What the kernel itself asks for is no cell's.
+        if any(variable.name == "brokerless_cell" and value is not None for variable, value in inherited):
+            callback = functools.partial(_call_back, inherited, callback)
+        theirs(self, callback, *args, **kwargs)
+
+    return on
+
+
+def _call_back(inherited: _Inherited, callback: Callable[..., Any], *args: Any) -> Any:
+    return _with(copy_context(), inherited).run(callback, *args)
+
+
+def _inherited() -> _Inherited:
+    return [(variable, value) for variable, value in copy_context().items() if variable.name in _INHERITED]
+
+
+def _with(context: Context, inherited: _Inherited) -> Context:
+    for variable, value in inherited:
+        context.run(variable.set, value)
+    return context
+
+
 def _home() -> Optional[Context]:
     """A new context with what is to be inherited from the current one; None if that is nothing."""
-    inherited = [(variable, value) for variable, value in copy_context().items() if variable.name in _INHERITED]
-    if not inherited:
-        return None
-    home = Context()
-    for variable, value in inherited:
-        home.run(variable.set, value)
-    return home
+    inherited = _inherited()
+    return _with(Context(), inherited) if inherited else None
 
 
 def _begin(bootstrap: Callable[[], None]) -> None:

@@ -17,22 +17,13 @@ What is meant to persist can be kept, as here, where a run after the first would
 from __future__ import annotations
 
 import threading
-import time
-import warnings
-from typing import Any, Callable, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 from weakref import WeakSet
 
-from .. import _opened
-from ..constants import SocketOption
-from ..context import Context
-from ..device import _Device
-from ..error import Again, ContextTerminated, SocketClosed, ZMQError
-from ..pipeline.worker import Worker
-from ..socket import LAST_WORDS, Socket
+from .. import _port_holder
+from ..error import ContextTerminated, SocketClosed
 from . import cells
-
-#: Seconds that devices and workers have to end, all together. They need milliseconds; a job in hand may need for ever.
-_PATIENCE = 1.0
+from .closing import close, parts, still_open
 
 _MAGICS: Tuple[str, ...] = ("keep", "own")
 
@@ -53,6 +44,7 @@ def load(shell: Any) -> None:
     for name, magic in zip(_MAGICS, (_keep_magic, _own_magic)):
         shell.register_magic_function(magic, magic_kind="line", magic_name=name)
     _former_hook, threading.excepthook = threading.excepthook, _thread_failed
+    _port_holder.process_name = _peer_name
 
 
 def unload(shell: Any) -> None:
@@ -64,6 +56,7 @@ def unload(shell: Any) -> None:
     cells.began.remove(_began)
     for name in _MAGICS:
         shell.magics_manager.magics["line"].pop(name, None)
+    _port_holder.process_name = _no_name
     if threading.excepthook is _thread_failed and _former_hook is not None:
         threading.excepthook, _former_hook = _former_hook, None
 
@@ -74,102 +67,16 @@ def keep(*things: Any) -> None:
     Raises TypeError for what no cell has opened.
     """
     for thing in things:
-        known = [cells.keep(part) for part in (thing, *_parts(thing))]
+        known = [cells.keep(part) for part in (thing, *parts(thing))]
         if not any(known):
             raise TypeError(f"no cell has opened {thing!r}")
 
 
-def close(things: Iterable[Any]) -> None:
-    """Closes sockets, stops devices and roles, and ends contexts if no other socket is open in them, without lingering here.
-
-    What goes wrong with one of them is a RuntimeWarning, and does not save the others.
-    """
-    several = [thing for thing in things if not _is_over(thing)]
-    if not several:
-        return
-    _bereaved.update(thread for thread in threading.enumerate() if thread is not threading.current_thread())
-    devices = [thing for thing in several if isinstance(thing, _Device) and thing.running]
-    workers = [thing for thing in several if isinstance(thing, Worker)]
-    others = [thing for thing in several if not isinstance(thing, (Context, Socket, Worker, _Device))]
-    # All are asked before one is waited for.
-    for device in devices:
-        _try(device, device._running("stop").ask_stop, 0)
-    for worker in workers:
-        _try(worker, worker._loop.stop)
-    end = time.monotonic() + _PATIENCE
-    for device in devices:
-        _try(device, device.join, max(0.0, end - time.monotonic()))
-    for worker in workers:
-        _try(worker, _join, worker, end)
-    # What has not ended by now does so when it finds its sockets closed.
-    sockets = [socket for socket in several if isinstance(socket, Socket)]
-    for socket in [*sockets, *(part for thing in several for part in _parts(thing))]:
-        _try(socket, _close_socket, socket)
-    for other in others:
-        _try(other, other.close)
-    for context in several:
-        if isinstance(context, Context):
-            _try(context, _end_context, context)
-
-
 def _began(cell: cells.Cell) -> None:
-    if _on:
-        close(cells.opened_in(cell.id))
-
-
-def _try(thing: Any, step: Callable[..., Any], *args: Any) -> None:
-    try:
-        step(*args)
-    except Exception as error:
-        text = f"{thing!r}, which the last run of this cell had opened, did not end well: {error}"
-        warnings.warn(text, RuntimeWarning, stacklevel=3)
-
-
-def _is_over(thing: Any) -> bool:
-    if isinstance(thing, _Device):
-        return all(socket.closed for socket in thing._sockets) and not thing.running
-    if isinstance(thing, (Context, Socket)) and thing._shadow:
-        # Another handle to what somebody else opened.
-        return True
-    over: bool = thing.closed
-    return over
-
-
-def _parts(thing: Any) -> List[Any]:
-    """The sockets of a device or role."""
-    if isinstance(thing, _Device):
-        return list(thing._sockets)
-    held = (getattr(thing, name, None) for name in ("socket", "source", "sink"))
-    return [] if isinstance(thing, (Context, Socket)) else [socket for socket in held if isinstance(socket, Socket)]
-
-
-def _join(worker: Worker, end: float) -> None:
-    try:
-        worker.stop(max(0.0, end - time.monotonic()))
-    except Again:
-        # The job in hand goes on, and its result is nobody's.
-        return
-
-
-def _close_socket(socket: Any) -> None:
-    if socket.closed:
-        return
-    try:
-        linger = socket.get(SocketOption.LINGER)
-    except ZMQError:
-        # Somebody closes it, or ends its context, at this moment.
-        linger = 0
-    most = int(LAST_WORDS * 1000)
-    socket.close(most if linger < 0 else min(linger, most))
-
-
-def _end_context(context: Any) -> None:
-    shared = getattr(type(context), "_instance", None) is context
-    if context.closed or shared:
-        return
-    address = context.underlying
-    if not any(socket.context.underlying == address for socket in _opened.sockets()):
-        context._abandon(LAST_WORDS)
+    left = still_open(cells.opened_in(cell.id)) if _on else []
+    if left:
+        _bereaved.update(thread for thread in threading.enumerate() if thread is not threading.current_thread())
+        close(left)
 
 
 def _thread_failed(args: Any) -> None:
@@ -177,6 +84,17 @@ def _thread_failed(args: Any) -> None:
     expected = issubclass(args.exc_type, (SocketClosed, ContextTerminated))
     if not (expected and args.thread in _bereaved) and _former_hook is not None:
         _former_hook(args)
+
+
+def _peer_name(pid: int) -> Optional[str]:
+    """What the notebook calls a process."""
+    from . import peers
+
+    return next((f"the peer {peer.name}" for peer in peers.find() if peer.pid == pid), None)
+
+
+def _no_name(_pid: int) -> Optional[str]:
+    return None
 
 
 # The magics

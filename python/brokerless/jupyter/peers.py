@@ -1,0 +1,89 @@
+"""The notebook's peers: cells that run beside the others, each in a process of its own or in a thread of the kernel.
+
+`%%peer NAME` starts one, `%peers` lists them, `%stop` ends them; a peer ends with the kernel at the latest.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from typing import Any, Dict, List, Sequence
+
+from . import peer_base, peer_table, peer_thread
+from .peer_base import Peer
+from .peer_process import ProcessPeer
+
+__all__ = ["load", "unload", "find", "running", "surveys", "table", "stop"]
+
+_peers: Dict[str, Peer] = {}
+_owner = os.getpid()
+
+
+def add(peer: Peer) -> None:
+    """Takes a peer in, in the place of an earlier one of its name."""
+    _peers.pop(peer.name, None)
+    _peers[peer.name] = peer
+
+
+def find() -> List[Peer]:
+    """All peers of this kernel, also those that have ended, in the order in which they were started."""
+    # A process that the kernel forks has none: they are not its children.
+    return list(_peers.values()) if os.getpid() == _owner else []
+
+
+def running() -> List[str]:
+    """The names of the peers that have not ended."""
+    return [peer.name for peer in find() if peer.is_alive]
+
+
+def surveys(timeout: float = 0.5) -> List[Dict[str, Any]]:
+    """What the peers' processes have, each as brokerless._survey.survey() tells it there.
+
+    One that does not answer within `timeout` seconds (because it was stopped by a signal, say, or has just begun) has no
+    sockets, devices and roles in the list, and an "error" that says why. Threads of the kernel are in its own survey.
+    """
+    processes = [peer for peer in find() if isinstance(peer, ProcessPeer) and peer.is_alive]
+    give_up = time.monotonic() + timeout
+    for peer in processes:
+        peer.ask()
+    return [peer.survey(timeout, give_up) for peer in processes]
+
+
+def table(timeout: float = 0.5) -> peer_table.PeerTable:
+    """What `%peers` shows."""
+    give_up = time.monotonic() + timeout
+    for peer in find():
+        if isinstance(peer, ProcessPeer):
+            peer.ask()
+    return peer_table.PeerTable([peer_table.row(peer, max(0.0, give_up - time.monotonic())) for peer in find()])
+
+
+def stop(peers: Sequence[Peer], reason: str = "stopped") -> List[Peer]:
+    """Ends peers, all at the same time; returns those that cannot be ended, which are threads."""
+    return peer_base.end(peers, reason)
+
+
+def load(shell: Any) -> None:
+    """Gives the shell the magics."""
+    from . import peer_magics
+
+    peer_thread.watch()
+    atexit.register(_end_all)
+    peer_magics.register(shell)
+
+
+def unload(shell: Any) -> None:
+    """Ends all peers, and takes the magics away."""
+    from . import peer_magics
+
+    peer_magics.unregister(shell)
+    _end_all()
+    atexit.unregister(_end_all)
+    peer_thread.unwatch()
+    _peers.clear()
+
+
+def _end_all() -> None:
+    # The kernel's client waits for its end, and not for long.
+    peer_base.end(find(), haste=0.5)
