@@ -5,9 +5,9 @@
 //! has for itself. [`context`] and [`socket`] build on them: a socket is a [`lock`] around libzmq's socket, and whose
 //! turn it is the [`turns`] know; [`transfer`] sends and receives through it, [`batch`] many messages at once,
 //! [`access`] reads and sets its options, whose types stand in the table of [`options`]; [`attach`] binds and connects
-//! it, [`closing`] ends it, and [`underway`] has an end wait for those who bind. [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what
-//! happens on a socket's connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there,
-//! [`survey`] what there is to see, and [`explain`]
+//! it, [`closing`] ends it, and [`underway`] has the end of a context wait for a bind. [`message`] is a frame and
+//! [`endpoint`] an address that was checked. [`monitor`] knows what happens on a socket's connections and tells users'
+//! monitors, [`presence`] and [`subscriptions`] say who is there, [`survey`] what there is to see, and [`explain`]
 //! puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets,
 //! and [`listener`] lets an event loop wait for one. [`device`] moves messages between two sockets on a native thread;
 //! [`pipeline`] counts what a push/pull pipeline does; [`json`] writes JSON as Python does, [`array`] reads what a
