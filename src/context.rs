@@ -17,6 +17,7 @@ use crate::ffi::{fork_generation, RawContext, RawSocket};
 use crate::fork::{of_this_process, GENERATIONS};
 use crate::monitor::Hub;
 use crate::socket::{Shared, Socket};
+use crate::underway::{Announced, Underway};
 use crate::wait::{Deadline, Interrupt};
 
 /// Sockets that libzmq may open beyond what the user asked for: two for each watched socket, three for a monitored one.
@@ -30,6 +31,7 @@ pub struct Context(Arc<Inner>);
 
 pub(crate) struct Inner {
     raw: Mutex<Life>,
+    underway: Underway,
     generation: u64,
     /// Left to end by itself: to its users it has ended.
     abandoned: AtomicBool,
@@ -68,6 +70,7 @@ impl Context {
         raw.set(zmq_sys::ZMQ_MAX_SOCKETS as i32, MAX_SOCKETS as i32 + SPARE_SOCKETS)?;
         let inner = Arc::new(Inner {
             raw: Mutex::new(Life::Open(raw)),
+            underway: Underway::default(),
             generation: fork_generation(),
             abandoned: AtomicBool::new(false),
             max_sockets: AtomicUsize::new(MAX_SOCKETS),
@@ -149,9 +152,15 @@ impl Context {
         }
     }
 
-    /// Makes every call on its sockets fail with ETERM, without waiting.
+    /// Announces a bind or connect of one of its sockets, which the end of the context then lets finish. Never waits.
+    pub fn announce(&self) -> Option<Announced> {
+        self.check_fork().ok().and_then(|()| self.0.underway.announce())
+    }
+
+    /// Makes every call on its sockets fail with ETERM. Waits for nothing but binds and connects that are under way.
     pub fn shutdown(&self) -> Result<()> {
         self.check_fork()?;
+        self.0.underway.finish();
         match &*self.0.raw.lock() {
             Life::Open(raw) => raw.shutdown(),
             Life::Ending(_) => Ok(()),
@@ -232,6 +241,7 @@ impl Context {
 impl Inner {
     /// Starts the ending, once.
     fn begin_ending(&self) -> Arc<Event> {
+        self.underway.finish();
         let mut life = self.raw.lock();
         if let Life::Ending(ending) = &*life {
             return ending.clone();

@@ -5,7 +5,8 @@
 //! has for itself. [`context`] and [`socket`] build on them: a socket is a [`lock`] around libzmq's socket, and whose
 //! turn it is the [`turns`] know; [`transfer`] sends and receives through it, [`batch`] many messages at once,
 //! [`access`] reads and sets its options, whose types stand in the table of [`options`]; [`attach`] binds and connects
-//! it, [`closing`] ends it. [`message`] is a frame and [`endpoint`] an address that was checked. [`monitor`] knows what
+//! it, [`closing`] ends it, and a context that ends lets those go on that are [`underway`]. [`message`] is a frame and
+//! [`endpoint`] an address that was checked. [`monitor`] knows what
 //! happens on a socket's connections and tells users' monitors, [`presence`] and [`subscriptions`] say who is there,
 //! [`survey`] what there is to see; [`facing`] knows which types go together, [`advice`] what a trouble means, and
 //! [`explain`] puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets, and
@@ -54,5 +55,6 @@ pub mod survey;
 pub mod trace;
 pub mod transfer;
 pub mod turns;
+pub mod underway;
 pub mod wait;
 pub mod z85;

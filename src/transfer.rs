@@ -208,11 +208,7 @@ impl State {
         // Now: what is given away is empty once it went.
         let seen = self.trace.as_ref().map(|trace| trace.look_at(parts));
         if self.subscriptions.is_some() && !continued {
-            let first = match &parts[0] {
-                Part::Bytes(data) => data,
-                Part::Message(message) | Part::Given(message) => message.as_slice(),
-            };
-            self.note_beginning(first);
+            self.note_beginning(parts[0].as_slice());
         }
         for index in 0..=last {
             let more = if index < last { SNDMORE } else { 0 };

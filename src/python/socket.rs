@@ -61,6 +61,19 @@ impl PySocket {
         PySocket { socket: OnceLock::new(), copy_threshold: AtomicUsize::new(COPY_THRESHOLD) }
     }
 
+    /// Binds or connects without the GIL, but as one step for other threads: if they end the context now, that comes after it.
+    fn attach<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&Socket) -> Result<T> + Send) -> PyResult<T> {
+        let socket = self.core().or_raise(py)?;
+        let announced = socket.context().announce();
+        let attach = || {
+            let done = work(socket);
+            // Before the GIL is taken again, which the one who waits for this may have.
+            drop(announced);
+            done
+        };
+        py.detach(attach).or_raise(py)
+    }
+
     fn fill(&self, socket: Socket) -> PyResult<()> {
         self.socket.set(socket).map_err(|_| PyTypeError::new_err("this socket was opened before"))
     }
@@ -130,13 +143,13 @@ impl PySocket {
     /// Binds to an endpoint (zmq_bind); see the package's Socket.
     fn bind(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<String> {
         let endpoint = endpoint(addr)?;
-        py.detach(|| self.core()?.bind(&endpoint)).or_raise(py)
+        self.attach(py, |socket| socket.bind(&endpoint))
     }
 
     /// Connects to an endpoint (zmq_connect); see the package's Socket.
     fn connect(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<()> {
         let endpoint = endpoint(addr)?;
-        py.detach(|| self.core()?.connect(&endpoint)).or_raise(py)
+        self.attach(py, |socket| socket.connect(&endpoint))
     }
 
     /// Connects a PEER socket, and returns the routing id by which it sends to the one it connects to (zmq_connect_peer).
@@ -144,7 +157,7 @@ impl PySocket {
     /// Raises ZMQError(ENOTSUP) for other types, else as connect().
     fn connect_peer(&self, py: Python<'_>, addr: &Bound<'_, PyAny>) -> PyResult<u32> {
         let endpoint = endpoint(addr)?;
-        py.detach(|| self.core()?.connect_peer(&endpoint)).or_raise(py)
+        self.attach(py, |socket| socket.connect_peer(&endpoint))
     }
 
     /// Lets a DISH socket receive what RADIO sockets send to a group (zmq_join; RFC 48): a str or bytes, 14 bytes at most.

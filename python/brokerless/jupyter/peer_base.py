@@ -71,7 +71,7 @@ class Peer(abc.ABC):
     def wait(self) -> Optional[str]:
         """Waits for the end of one that was made to be awaited; the repr() of its cell's last expression.
 
-        Raises PeerFailed if it failed, WaitInterrupted (a KeyboardInterrupt) if the wait is interrupted.
+        Raises PeerFailed if it failed or was stopped, WaitInterrupted (a KeyboardInterrupt) if the wait is interrupted.
         """
         try:
             self.ended.wait()
@@ -79,7 +79,9 @@ class Peer(abc.ABC):
             self.wait_no_more()
             goes_on = f"the peer {self.name} goes on; `%stop {self.name}` ends it"
             raise WaitInterrupted(goes_on if self.is_alive else f"the peer {self.name} has just ended") from None
-        if self.error is not None and not self.stopped_as:
+        if self.stopped_as:
+            raise PeerFailed(f"the peer {self.name} was {self.stopped_as}")
+        if self.error is not None:
             text = f"{self.error['type']}: {self.error['value']} (peer {self.name})"
             raise PeerFailed(text, coloured(self.shell, self.error["traceback"])) from None
         if self.trouble:

@@ -152,7 +152,9 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
 def _is_replaced(peer: Any, name: str) -> bool:
     """Whether the peer has the name, or this cell has started it in an earlier run, under another name maybe."""
     cell = cells.current()
-    is_from_earlier_run = cell is not None and peer.cell is not None and peer.cell is not cell and peer.cell.id == cell.id
+    is_from_earlier_run = (
+        cell is not None and peer.cell is not None and peer.cell is not cell and peer.cell.id == cell.id
+    )
     return bool(peer.name == name or is_from_earlier_run)
 
 
