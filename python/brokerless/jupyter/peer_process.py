@@ -141,7 +141,8 @@ class ProcessPeer(Peer):
                 lambda: self._answer.get("question") == asked or not self.is_alive, max(0.0, give_up - time.monotonic())
             )
             if self._answer.get("question") == asked:
-                return self._answer["survey"]
+                told: Dict[str, Any] = self._answer["survey"]
+                return told
         missing = "it has not begun yet" if not self._is_ready.is_set() else f"no answer within {timeout:g} s"
         return {
             "pid": self.pid,
