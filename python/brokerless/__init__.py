@@ -54,8 +54,10 @@ _LATER = {
     "devices": ".devices",
     "doctor": "._doctor",
     "install_as_zmq": "._alias",
+    "load_ipython_extension": ".jupyter",
     "sugar": ".sugar",
     "trace": "._trace",
+    "unload_ipython_extension": ".jupyter",
 }
 
 __all__ = [

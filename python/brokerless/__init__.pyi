@@ -17,9 +17,9 @@ from ._core import set_spin as set_spin
 from ._core import strerror as strerror
 from ._core import zmq_errno as zmq_errno
 from ._core import zmq_version_info as zmq_version_info
-from ._trace import trace as trace
 from ._dashboard import Dashboard as Dashboard
 from ._doctor import doctor as doctor
+from ._trace import trace as trace
 from ._version import COPY_THRESHOLD as COPY_THRESHOLD
 from ._version import IPC_PATH_MAX_LEN as IPC_PATH_MAX_LEN
 from ._version import PYZMQ_DRAFT_API as PYZMQ_DRAFT_API
@@ -39,6 +39,8 @@ from .device import device as device
 from .device import proxy as proxy
 from .device import proxy_steerable as proxy_steerable
 from .error import *
+from .jupyter import load_ipython_extension as load_ipython_extension
+from .jupyter import unload_ipython_extension as unload_ipython_extension
 from .poll import Poller as Poller
 from .poll import select as select
 from .poll import zmq_poll as zmq_poll

@@ -49,6 +49,25 @@ def explain(endpoint: str, known: Optional[str]) -> Optional[str]:
     return known if there is None else f"{endpoint} is taken by {there} bind to another port{other}"
 
 
+def left(endpoint: str, patience: float = 0.5) -> bool:
+    """Waits, `patience` seconds at most, for a port that no open socket here has, but this process: whether it is free then.
+
+    A socket that was collected a moment ago is closed by libzmq in the background.
+    """
+    give_up = time.monotonic() + patience
+    while _holder_here(endpoint) is None:
+        try:
+            ours = any(_process_with(listener.inode) == os.getpid() for listener in _listeners(endpoint))
+        except OSError:
+            return False
+        if not ours:
+            return True
+        if time.monotonic() > give_up:
+            break
+        time.sleep(0.001)
+    return False
+
+
 # In this process
 
 
@@ -76,8 +95,7 @@ def _place(endpoint: str) -> str:
 
 def _holder_there(endpoint: str) -> Optional[str]:
     """In words that "bind to another port" can follow; None if nobody is found."""
-    transport, _, address = endpoint.partition("://")
-    found = _tcp_listeners(address) if transport == "tcp" else _unix_listeners(address) if transport == "ipc" else []
+    found = _listeners(endpoint)
     for listener in found:
         pid = _process_with(listener.inode)
         if pid == os.getpid():
@@ -89,6 +107,11 @@ def _holder_there(endpoint: str) -> Optional[str]:
             return f"a program of another user ({_user(listener.uid)}):"
         return "a program that this process may not look into: stop it, or"
     return None
+
+
+def _listeners(endpoint: str) -> List[_Listener]:
+    transport, _, address = endpoint.partition("://")
+    return _tcp_listeners(address) if transport == "tcp" else _unix_listeners(address) if transport == "ipc" else []
 
 
 def _tcp_listeners(address: str) -> List[_Listener]:

@@ -219,12 +219,13 @@ class Socket(Monitoring, Watched, Generic[_Received]):
             except ZMQError as error:
                 if error.errno == Errno.EADDRINUSE:
                     # Here and not above, as few programs ever need them.
-                    from ._port_holder import explain
+                    from ._port_holder import explain, left
                     from ._reclaim import reclaim
 
-                    if again and reclaim(addr):
+                    endpoint = addr.decode() if isinstance(addr, bytes) else addr
+                    if again and (reclaim(addr) or left(endpoint)):
                         continue
-                    error.detail = explain(addr.decode() if isinstance(addr, bytes) else addr, error.detail)
+                    error.detail = explain(endpoint, error.detail)
                 _tell_all(error)
                 raise
         return _Binding(self, "bind", bound)

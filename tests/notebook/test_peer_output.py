@@ -152,7 +152,10 @@ def test_a_good_end_is_not_told(shared: LiveKernel, code: str) -> None:
     assert {message["msg_type"] for message in ran.messages} == {"status", "execute_input"}
 
 
-def test_an_interrupt_ends_the_wait_and_says_that_the_peer_goes_on(shared: LiveKernel) -> None:
+@pytest.mark.parametrize("explained", [False, True], ids=["as it is", "where interrupts are explained"])
+def test_an_interrupt_ends_the_wait_and_says_that_the_peer_goes_on(shared: LiveKernel, explained: bool) -> None:
+    if explained:
+        shared.run("from brokerless.jupyter import interrupt; interrupt.load(get_ipython())")
     ran = shared.start("%%peer --wait on\nimport os, time\nprint('waiting')\ntime.sleep(50)")
     # Not interrupt(): it takes a wait for a lock for one that is over soon.
     ran.until(lambda: "waiting" in ran.text)
@@ -163,6 +166,8 @@ def test_an_interrupt_ends_the_wait_and_says_that_the_peer_goes_on(shared: LiveK
     shared.run("%stop on")
     ran.until(lambda: ran.text == "waiting\nthe peer on was stopped\n")
     assert shared.run("peers.running()").shown == ["[]"]
+    if explained:
+        shared.run("interrupt.unload(get_ipython())")
 
 
 def test_it_is_a_program_of_its_own_where_the_kernel_is(shared: LiveKernel) -> None:

@@ -77,7 +77,8 @@ def _show(
     else:
         seconds: Optional[float] = getattr(value, "_waited", None)
         call = None
-        if issubclass(etype, KeyboardInterrupt):
+        # One that knows how to show itself says more than we could, as that of `%%peer --wait`.
+        if issubclass(etype, KeyboardInterrupt) and not hasattr(value, "_render_traceback_"):
             call = interrupt_where.our_call(steps, certain=seconds is not None)
         if call is None:
             shell.showtraceback((etype, value, tb), running_compiled_code=True)
