@@ -126,6 +126,17 @@ def test_both_bind(make_socket: Any) -> None:
     assert one.cure == f"a PUSH is bound to {push.last_endpoint.decode()}: one of the two must connect() to the other"
 
 
+def test_a_device_that_waits_for_its_clients_and_servers_is_well(make_device: Any) -> None:
+    device = make_device(zmq.Queue)
+    report = zmq.doctor(device.frontend, device.backend)
+    assert not report
+    assert {one.severity for one in report} == {"hint"}
+    assert [one.cure for one in report] == [
+        "connect REQ or DEALER or ROUTER to it",
+        "connect REP or DEALER or ROUTER to it",
+    ]
+
+
 def test_nobody_came(make_socket: Any, waiting: Any) -> None:
     pull = make_socket(zmq.PULL, bind="tcp://127.0.0.1:*")
     one = found("nobody came", pull)

@@ -193,7 +193,9 @@ def nobody_came(seen: Seen, scene: Scene) -> Iterator[Finding]:
         cure = f"{other.short} is connected to {at}: let it connect to {seen.bound[0]}"
     elif both:
         cure = f"{both[0].short} is bound to {both[0].bound[0]}: one of the two must connect() to the other"
-    waits = seen.waits("recv") if seen.waits("send") is None else seen.waits("send")
+    # A device waits at all times, whoever is there.
+    idle = seen.data.get("device") is not None
+    waits = None if idle else seen.waits("recv") if seen.waits("send") is None else seen.waits("send")
     why = "" if waits is None else f"it has waited for {span(waits)}"
     severity = HINT if waits is None and not astray and not both else PROBLEM
     yield finding(severity, seen, "nobody came", "nobody has connected to it", why, cure)

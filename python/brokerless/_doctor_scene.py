@@ -167,8 +167,16 @@ class Scene:
         return list({other.key: other for other in found}.values())
 
     def lonely_partners(self, seen: Seen) -> List[Seen]:
-        """The sockets of users that it could talk to and that nobody is connected to."""
-        return [other for other in self.users() if other is not seen and seen.goes_with(other) and not other.peers]
+        """The sockets of users that it could talk to and that nobody is connected to; not the other side of its own device."""
+        device = seen.data.get("device")
+        return [
+            other
+            for other in self.users()
+            if other is not seen
+            and seen.goes_with(other)
+            and not other.peers
+            and (device is None or other.data.get("device") != device)
+        ]
 
     def resolve(self, timeout: float) -> None:
         """Asks for the addresses of the host names that somebody is connected to without a peer, for `timeout` seconds."""
