@@ -204,7 +204,7 @@ def test_names_cannot_break_the_picture(make_socket: Callable[..., Any], tmp_pat
     socket = make_socket(zmq.PAIR, bind="inproc://<script>'&\"\x01]]>")
     with socket.dashboard() as dashboard:
         dashboard.save(tmp_path / "a.svg")
-    assert "inproc://<script>'&\"\ufffd]]>" in texts(tmp_path / "a.svg")
+    assert "inproc://<script>'&\"\\x01]]>" in texts(tmp_path / "a.svg")
 
 
 def test_pictures_have_names_of_their_own_and_need_nothing_else(

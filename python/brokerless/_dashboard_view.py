@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import List, Mapping, NamedTuple, Sequence, Tuple
 
 from ._dashboard_kinds import Flow, Subject, Tallied
-from ._plots import COLOURS, Box, Line, bars, clock, plot, rates, si, sparkline, text_in
+from ._html import colour, short, text_in
+from ._plots import COLOURS, Box, Line, bars, clock, plot, rates, si, sparkline
 
 __all__ = ["View"]
 
@@ -15,8 +16,7 @@ _PEERS = 80
 #: How many labels of a tally have a bar.
 _BARS = 8
 _FONT = 'font-family="system-ui,sans-serif" font-size="11" fill="currentColor"'
-# The page's own colour of text: JupyterLab's, or whatever it is elsewhere.
-_COLOUR = "color:var(--jp-ui-font-color1,currentColor);max-width:100%;height:auto"
+_LOOK = f"color:{colour()};max-width:100%;height:auto"
 
 Columns = Mapping[str, Sequence[float]]
 
@@ -98,18 +98,17 @@ class View:
             y += room
         height = int(y)
         size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-        colour = f'style="{_COLOUR}"'
+        look = f'style="{_LOOK}"'
         if standalone:
-            colour = 'color="#222"'
+            look = 'color="#222"'
             parts.insert(0, f"<style>@media (prefers-color-scheme:dark){{#{identity}{{color:#ddd}}}}</style>")
         body = "".join(parts)
-        return f'<svg xmlns="http://www.w3.org/2000/svg" id="{identity}" {size} {colour} {_FONT}>{body}</svg>'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" id="{identity}" {size} {look} {_FONT}>{body}</svg>'
 
     def _heading(self) -> str:
         title = self._subject.title
-        short = title if len(title) <= 90 else f"{title[:89]}…"
         return (
-            f'<text x="0" y="13" font-size="13" font-weight="600">{text_in(short)}<title>{text_in(title)}</title></text>'
+            f'<text x="0" y="13" font-size="13" font-weight="600">{text_in(short(title, 90))}<title>{text_in(title)}</title></text>'
             f'<text x="0" y="30" opacity=".75">{text_in(self._head())}</text>'
         )
 
@@ -124,8 +123,8 @@ class View:
                 (350, f"{si(now.messages, 'msg')} in total"),
                 (500, f"{si(now.bytes, 'B')} in total"),
             ]
-            colour = COLOURS[number % len(COLOURS)]
-            rows.append(f'<rect x="0" y="{y - 8}" width="10" height="8" rx="1" fill="{colour}"/>')
+            tint = COLOURS[number % len(COLOURS)]
+            rows.append(f'<rect x="0" y="{y - 8}" width="10" height="8" rx="1" fill="{tint}"/>')
             rows.extend(f'<text x="{x}" y="{y}">{text_in(cell)}</text>' for x, cell in cells)
         return rows
 

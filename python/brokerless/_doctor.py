@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from html import escape
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from . import _survey
 from ._doctor_flow import FLOW, fine
 from ._doctor_rules import CONNECTIONS, FINE, HINT, PROBLEM, Finding, absent
 from ._doctor_scene import Scene
+from ._html import page, text_in
 
 __all__ = ["Finding", "Report", "doctor"]
 
@@ -22,15 +22,6 @@ LOOK_UP = 2.0
 
 _ORDER = {PROBLEM: 0, HINT: 1, FINE: 2}
 _MARK = {PROBLEM: "!", HINT: "?", FINE: "ok"}
-_STYLE = """<style>
-.brokerless-doctor { font-size: 0.95em; }
-.brokerless-doctor li { list-style: none; margin: 0.3em 0; padding-left: 0.6em; border-left: 4px solid #888; }
-.brokerless-doctor li.problem { border-color: #c62828; }
-.brokerless-doctor li.hint { border-color: #b26a00; }
-.brokerless-doctor li.fine { border-color: #2e7d32; }
-.brokerless-doctor small { opacity: 0.75; }
-.brokerless-doctor ul { padding: 0; margin: 0.3em 0; }
-</style>"""
 
 
 class Report:
@@ -89,14 +80,14 @@ class Report:
 
     def _repr_html_(self) -> str:
         items = "".join(
-            f'<li class="{found.severity}"><b>{escape(found.socket)}</b><br>{escape(found.what)}'
-            + (f" <small>({escape(found.why)})</small>" if found.why else "")
-            + (f"<br>&rarr; {escape(found.cure)}" if found.cure else "")
+            f'<li class="{found.severity}"><b>{text_in(found.socket)}</b><br/>{text_in(found.what)}'
+            + (f" <small>({text_in(found.why)})</small>" if found.why else "")
+            + (f"<br/>→ {text_in(found.cure)}" if found.cure else "")
             + "</li>"
             for found in self
         )
-        summary = escape(self.summary)
-        return f'{_STYLE}<div class="brokerless-doctor"><b>{summary}</b><ul>{items}</ul></div>'
+        summary = text_in(self.summary)
+        return page(f"<b>{summary}</b>", f"<ul>{items}</ul>" if items else "")
 
 
 def doctor(*sockets: Any, peers: bool = True, surveys: Optional[Iterable[Dict[str, Any]]] = None) -> Report:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import Iterator, List
 
-from ._doctor_rules import FINE, HINT, PROBLEM, Finding, finding, span
+from ._doctor_rules import FINE, HINT, PROBLEM, Finding, finding
 from ._doctor_scene import Scene, Seen
+from ._html import span
 
 #: Seconds that an answer may take before somebody wonders.
 PATIENCE = 1.0

@@ -6,6 +6,7 @@ import difflib
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from ._doctor_scene import Place, Scene, Seen
+from ._html import span
 
 PROBLEM, HINT, FINE = "problem", "hint", "fine"
 
@@ -35,11 +36,6 @@ class Finding(NamedTuple):
 def finding(severity: str, seen: Seen, kind: str, what: str, why: str = "", cure: str = "") -> Finding:
     """A finding about a socket."""
     return Finding(severity, seen.name, what, why, cure, kind)
-
-
-def span(seconds: float) -> str:
-    """ "30 ms", "3.4 s"."""
-    return f"{seconds * 1e3:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def closed(seen: Seen, scene: Scene) -> Iterator[Finding]:

@@ -6,17 +6,15 @@ Everything is drawn in `currentColor`, and the lines in colours that can be seen
 from __future__ import annotations
 
 import math
-import re
-from html import escape
 from typing import List, NamedTuple, Sequence, Tuple
+
+from ._html import short, text_in
 
 #: Of the lines, in their order: blue, orange, green, violet.
 COLOURS = ("#3b82d6", "#d9730d", "#2f9e6e", "#a05fc9")
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BLOCKS = "▁▂▃▄▅▆▇█"
-# What XML cannot have, not even escaped.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Line(NamedTuple):
@@ -34,11 +32,6 @@ class Box(NamedTuple):
     y: float
     width: float
     height: float
-
-
-def text_in(value: str) -> str:
-    """A text as it may stand in SVG: escaped, and without what XML cannot have."""
-    return escape(_NOT_XML.sub("\ufffd", value), quote=True)
 
 
 def si(value: float, unit: str = "") -> str:
@@ -191,9 +184,8 @@ def bars(box: Box, shares: Sequence[Tuple[str, int]]) -> str:
     rows = []
     for number, (name, count) in enumerate(shares):
         y = box.y + 16 * number
-        short = name if len(name) <= 18 else f"{name[:17]}…"
         rows.append(
-            f'<text x="{box.x + room - 6:g}" y="{y + 11:g}" text-anchor="end">{text_in(short)}'
+            f'<text x="{box.x + room - 6:g}" y="{y + 11:g}" text-anchor="end">{text_in(short(name, 18))}'
             f"<title>{text_in(name)}</title></text>"
             f'<rect x="{box.x + room:g}" y="{y + 3:g}" width="{widest * count / most:.1f}" height="10" rx="1" '
             f'fill="{COLOURS[0]}" fill-opacity=".85"/>'

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple, TypeVar, Union
 
 from . import _core
+from ._html import printable
 from .constants import SocketOption, SocketType
 from .device import _Device
 
@@ -45,7 +46,7 @@ class Record:
     @property
     def text(self) -> str:
         """The frames for people, " | " between them: compact JSON, else text, else hexadecimal; "…" where something is missing."""
-        shown = [_frame_text(head, size) for head, size in zip(self.frames, self.sizes)]
+        shown = [frame_text(head, size) for head, size in zip(self.frames, self.sizes)]
         if len(shown) < self.parts:
             shown.append(f"… {self.parts - len(shown)} more")
         return " | ".join(shown)
@@ -54,7 +55,7 @@ class Record:
         return f"{self.elapsed * 1e3:.3f} ms  {self.socket} {self.direction} {self.size} B: {self.text}"
 
 
-def _frame_text(head: bytes, size: int) -> str:
+def frame_text(head: bytes, size: int) -> str:
     if not size:
         return EMPTY
     cut = len(head) < size
@@ -86,13 +87,6 @@ def _compact(text: str) -> str:
     except (ValueError, RecursionError):
         # Not JSON, or nested too deep for it: shown as it is.
         return text
-
-
-def printable(text: str) -> str:
-    """The text with an escape for each character that cannot be shown, or would change how the others are."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class Trace:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from html import escape
 from typing import Dict, List, Sequence
 
-from ._trace import printable
+from ._html import colour, printable, short, text_in
 from ._trace_arrows import Arrow, Party
 
 #: Characters of a message that a line of text shows.
@@ -16,9 +15,10 @@ _WIDTH = 60
 _GUTTER, _COLUMN, _HEAD, _ROW, _CHARACTER = 84, 230, 64, 30, 6.7
 
 # The notebook's own colour where there is one, since its theme need not be the browser's.
-_STYLE = """
-.zmq-trace { color: var(--jp-content-font-color1, #1f2328); font: 12px ui-monospace, Menlo, Consolas, monospace; }
-@media (prefers-color-scheme: dark) { .zmq-trace { color: var(--jp-content-font-color1, #e6edf3); } }
+_STYLE = f"""
+.zmq-trace {{ color: {colour("#1f2328")}; font: 12px ui-monospace, Menlo, Consolas, monospace; }}
+@media (prefers-color-scheme: dark) {{ .zmq-trace {{ color: {colour("#e6edf3")}; }} }}"""
+_STYLE += """
 .zmq-trace text { fill: currentColor; } .zmq-trace .zt-small { font-size: 10px; opacity: 0.75; }
 .zmq-trace .zt-name { font-weight: bold; }
 .zmq-trace .zt-box { fill: currentColor; fill-opacity: 0.06; stroke: currentColor; stroke-opacity: 0.6; }
@@ -27,10 +27,6 @@ _STYLE = """
 .zmq-trace .zt-arrow { stroke: #2f81f7; fill: #2f81f7; } .zmq-trace .zt-lost { stroke: #d1603d; fill: none; }
 .zmq-trace .zt-lost.zt-dash { stroke-dasharray: 6 4; }
 """
-
-
-def _short(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
 def _said(arrow: Arrow) -> str:
@@ -63,7 +59,7 @@ def table(arrows: Sequence[Arrow]) -> str:
     lines = []
     for when, way, size, arrow in rows:
         took = "" if arrow.took is None else f"  (took {arrow.took * 1e3:.3f} ms)"
-        said = _short(arrow.record.text, _WIDTH)
+        said = short(arrow.record.text, _WIDTH)
         lines.append(f"{when:>{widths[0]}}  {printable(way):<{widths[1]}}  {size:>{widths[2]}}  {said}{took}")
     return "\n".join(lines)
 
@@ -77,7 +73,7 @@ def mermaid(parties: Sequence[Party], arrows: Sequence[Arrow], left_out: int) ->
         lines.append(f"    Note over {ids[names[0]]}: {_older(left_out)}")
     for arrow in arrows:
         way = "-x" if arrow.lost else "->>"
-        said = _for_mermaid(_short(_said(arrow), _WIDTH))
+        said = _for_mermaid(short(_said(arrow), _WIDTH))
         lines.append(f"    {ids[arrow.source]}{way}{ids[arrow.target]}: {said}")
     return "\n".join([*lines, ""])
 
@@ -91,10 +87,6 @@ def _older(left_out: int) -> str:
     return f"{left_out} older message{'' if left_out == 1 else 's'} not shown"
 
 
-def _xml(text: str) -> str:
-    return escape(printable(text))
-
-
 def svg(parties: Sequence[Party], arrows: Sequence[Arrow], left_out: int, title: str) -> str:
     """The diagram as one <svg> element."""
     names = _lifelines(parties, arrows)
@@ -104,11 +96,11 @@ def svg(parties: Sequence[Party], arrows: Sequence[Arrow], left_out: int, title:
     known = {party.name: party for party in parties}
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="zmq-trace" role="img" {size}>'
-    lines = [head, f"<title>{_xml(title)}</title>", f"<style>{_STYLE}</style>"]
+    lines = [head, f"<title>{text_in(title)}</title>", f"<style>{_STYLE}</style>"]
     for name in names:
         lines += _lifeline(name, at[name], height, known)
     if left_out:
-        lines.append(f'<text class="zt-small" x="6" y="{_HEAD + 14}">{_xml(_older(left_out))}</text>')
+        lines.append(f'<text class="zt-small" x="6" y="{_HEAD + 14}">{text_in(_older(left_out))}</text>')
     for row, arrow in enumerate(arrows):
         lines += _drawn(arrow, at[arrow.source], at[arrow.target], top + _ROW * (row + 1))
     return "\n".join([*lines, "</svg>", ""])
@@ -123,13 +115,13 @@ def _lifeline(name: str, x: int, height: int, known: Dict[str, Party]) -> List[s
     room = int(box / _CHARACTER)
     lines = [
         f'<line class="zt-line{outside}" x1="{x}" y1="46" x2="{x}" y2="{height}"/>',
-        f"<g><title>{_xml(', '.join([name, *where]))}</title>",
+        f"<g><title>{text_in(', '.join([name, *where]))}</title>",
         f'<rect class="zt-box{outside}" x="{left}" y="6" width="{box}" height="40" rx="{2 if party else 12}"/>',
-        f'<text class="zt-name" x="{x}" y="{22 if below else 30}" text-anchor="middle">{_xml(_short(name, room - 3))}</text>',
+        f'<text class="zt-name" x="{x}" y="{22 if below else 30}" text-anchor="middle">{text_in(short(name, room - 3))}</text>',
     ]
     if below:
         lines.append(
-            f'<text class="zt-small" x="{x}" y="38" text-anchor="middle">{_xml(_short(below, room + 3))}</text>'
+            f'<text class="zt-small" x="{x}" y="38" text-anchor="middle">{text_in(short(below, room + 3))}</text>'
         )
     return [*lines, "</g>"]
 
@@ -145,9 +137,9 @@ def _drawn(arrow: Arrow, start: int, end: int, y: int) -> List[str]:
     lost = ", not received" if arrow.lost else ""
     whole = f"{arrow.source} to {arrow.target}, {_when(arrow)}{took}{lost}, {record.size} bytes: {record.text}"
     lines = [
-        f"<g><title>{_xml(whole)}</title>",
+        f"<g><title>{text_in(whole)}</title>",
         f'<text class="zt-small" x="{_GUTTER - 8}" y="{y + 3}" text-anchor="end">{_when(arrow)}</text>',
-        f'<text x="{x}" y="{y - 5}" text-anchor="{anchor}">{_xml(_short(_said(arrow), room))}</text>',
+        f'<text x="{x}" y="{y - 5}" text-anchor="{anchor}">{text_in(short(_said(arrow), room))}</text>',
     ]
     if arrow.lost:
         tip = (start + end) // 2 + step * 60

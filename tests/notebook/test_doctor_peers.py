@@ -46,5 +46,5 @@ def test_a_peer_of_a_type_that_does_not_fit(kernel: LiveKernel, free_port: int) 
     assert f"PULL bound to {at} in server" in report
     # Its own sockets are the kernel's business.
     assert "ROUTER" not in report.replace("REP or ROUTER", "")
-    assert "</style><div" in kernel.run("print(zmq.doctor()._repr_html_())").text.replace("\n", "")
+    assert "</style><b>" in kernel.run("print(zmq.doctor()._repr_html_())").text.replace("\n", "")
     kernel.run("req.close()\npeers.unload(get_ipython())")

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from .._html import page, span, table, text_in
 from .peer_base import Peer
 
 _HEADS = ("name", "state", "kind", "pid", "binds", "connects to", "sent", "received", "age")
 _NUMBERS = {"pid", "sent", "received", "age"}
-
-# The front ends' own colours; where they have none, the text's.
-_STYLE = (
-    "<style>.brokerless-peers{border-collapse:collapse;color:var(--jp-ui-font-color1,inherit)}"
-    ".brokerless-peers th,.brokerless-peers td{padding:2px 10px;text-align:left;vertical-align:top;"
-    "border-bottom:1px solid var(--jp-border-color2,#8886)}"
-    ".brokerless-peers .n{text-align:right;font-variant-numeric:tabular-nums}"
-    ".brokerless-peers .over{opacity:.6}</style>"
-)
 
 
 class PeerRow(NamedTuple):
@@ -92,22 +83,9 @@ class PeerTable(Sequence[PeerRow]):
 
     def _repr_html_(self) -> str:
         if not self._rows:
-            return f"<p>{escape(repr(self))}</p>"
-        heads = "".join(f"<th{_class(head)}>{head}</th>" for head in _HEADS)
-        rows = "".join(
-            f'<tr class="{"live" if seen.is_alive else "over"}">'
-            + "".join(
-                f"<td{_class(head)}>{'<br>'.join(map(escape, cell)) or '-'}</td>"
-                for head, cell in zip(_HEADS, _cells(seen))
-            )
-            + "</tr>"
-            for seen in self._rows
-        )
-        return f'{_STYLE}<table class="brokerless-peers"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
-
-
-def _class(head: str) -> str:
-    return ' class="n"' if head in _NUMBERS else ""
+            return page(f"<p>{text_in(repr(self))}</p>")
+        over = [at for at, seen in enumerate(self._rows) if not seen.is_alive]
+        return page(table("peers", _HEADS, [_cells(seen) for seen in self._rows], _NUMBERS, over))
 
 
 def _cells(seen: PeerRow) -> List[List[str]]:
@@ -122,12 +100,5 @@ def _cells(seen: PeerRow) -> List[List[str]]:
         list(seen.binds),
         list(seen.connects),
         *counts,
-        [_time(seen.age)],
+        [span(seen.age)],
     ]
-
-
-def _time(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = int(seconds // 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
