@@ -71,7 +71,7 @@ def test_a_parameter_is_a_literal(tmp_path):
 
 
 def test_only_ports_are_replaced(source):
-    values = runner._with_free_ports(notebooks.parameters_of(source))
+    values = runner.with_free_ports(notebooks.parameters_of(source))
     assert set(values) == {"PORT", "BACKEND_PORTS"}
     ports = [values["PORT"], *values["BACKEND_PORTS"]]
     assert len(set(ports)) == 3

@@ -83,7 +83,7 @@ def _candidates() -> Iterator[int]:
     return iter(ports)
 
 
-def _with_free_ports(defaults: Mapping[str, object]) -> dict[str, object]:
+def with_free_ports(defaults: Mapping[str, object]) -> dict[str, object]:
     """New values for the parameters that name ports: `PORT`, `BACKEND_PORT`, `PORTS`, ..."""
     values: dict[str, object] = {}
     for name, default in defaults.items():
@@ -106,7 +106,7 @@ def run_notebook(
     """Execute a source in a fresh kernel, on free ports, with these parameters; a cell's exception is in `Run.error`."""
     defaults = parameters_of(source)
     _refuse_unknown(parameters or {}, defaults)
-    return _execute(source, {**_with_free_ports(defaults), **(parameters or {})}, timeout, cwd)
+    return _execute(source, {**with_free_ports(defaults), **(parameters or {})}, timeout, cwd)
 
 
 def run_roles(
@@ -120,7 +120,7 @@ def run_roles(
     for source in sources:
         defaults.update(parameters_of(source))
     _refuse_unknown(parameters or {}, defaults)
-    shared = {**_with_free_ports(defaults), **(parameters or {})}
+    shared = {**with_free_ports(defaults), **(parameters or {})}
 
     def play(source: Path) -> Run:
         own = parameters_of(source)
