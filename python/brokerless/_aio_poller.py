@@ -13,6 +13,8 @@ from ._lane import current_loop
 class Poller(poll.Poller):
     """A poller whose poll() is awaited. It takes asyncio's sockets, others of ours, and descriptors."""
 
+    _repr_cls = "zmq.asyncio.Poller"
+
     def poll(  # type: ignore[override]
         self, timeout: Optional[float] = -1
     ) -> Awaitable[List[Tuple[Any, int]]]:

@@ -10,7 +10,7 @@ from .device import Streamer, _Device
 from .pipeline import Collector, Producer, Worker
 from .socket import Socket
 
-__all__ = ["Flow", "Subject", "Tallied", "subject_of"]
+__all__ = ["Flow", "Subject", "Tallied", "directions", "flows_of_device", "subject_of"]
 
 _ONLY_SEND = frozenset((SocketType.PUB, SocketType.PUSH, SocketType.RADIO, SocketType.SCATTER))
 _ONLY_RECEIVE = frozenset((SocketType.SUB, SocketType.PULL, SocketType.DISH, SocketType.GATHER))
@@ -57,26 +57,32 @@ def subject_of(thing: Any) -> Subject:
     raise TypeError(f"a dashboard is of a socket, a device or a role of a pipeline, not of {thing!r}")
 
 
+def directions(kind: SocketType) -> List[str]:
+    """What sockets of this type do: "sent", "received", or both."""
+    return [way for way, not_by in (("sent", _ONLY_RECEIVE), ("received", _ONLY_SEND)) if kind not in not_by]
+
+
+def flows_of_device(device: _Device) -> List[Flow]:
+    """The directions in which messages pass a device."""
+    flows = [Flow("to the backend", "frontend_messages", "frontend_bytes")]
+    if not isinstance(device, Streamer):
+        flows.append(Flow("to the frontend", "backend_messages", "backend_bytes"))
+    return flows
+
+
 def _of_socket(socket: Socket[Any]) -> Subject:
     ends = [f"{'bound' if bound else 'connected'} to {endpoint}" for endpoint, bound in socket._endpoints]
-    flows = []
-    if socket.type not in _ONLY_RECEIVE:
-        flows.append(Flow("sent", "messages_sent", "bytes_sent"))
-    if socket.type not in _ONLY_SEND:
-        flows.append(Flow("received", "messages_received", "bytes_received"))
+    flows = [Flow(way, f"messages_{way}", f"bytes_{way}") for way in directions(socket.type)]
     title = " ".join([socket.type.name, *([", ".join(ends)] if ends else [])])
     return Subject(title, [("", socket)], flows, [("peers", "peers")])
 
 
 def _of_device(device: _Device) -> Subject:
     core: _core.Device = device._running("look at")
-    flows = [Flow("to the backend", "frontend_messages", "frontend_bytes")]
-    if not isinstance(device, Streamer):
-        flows.append(Flow("to the frontend", "backend_messages", "backend_bytes"))
     ends = " | ".join(", ".join(ends) for ends in (device.frontend_endpoints, device.backend_endpoints))
     sources = [("", core), ("frontend_", device.frontend), ("backend_", device.backend)]
     peers = [("at the frontend", "frontend_peers"), ("at the backend", "backend_peers")]
-    return Subject(f"{type(device).__name__} {ends}", sources, flows, peers)
+    return Subject(f"{type(device).__name__} {ends}", sources, flows_of_device(device), peers)
 
 
 def _of_worker(worker: Worker) -> Subject:

@@ -12,7 +12,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from . import _core, _opened
-from .constants import SocketOption, SocketType
+from .constants import ContextOption, SocketOption, SocketType
 from .error import ZMQError
 
 #: What changes by itself, or says what the survey says elsewhere.
@@ -27,9 +27,10 @@ _LEFT_OUT = {
     "TYPE",
 }
 #: What nobody is to read in a picture.
-_SECRET = {"CURVE_SECRETKEY", "PLAIN_PASSWORD", "SOCKS_PASSWORD"}
+_SECRET = {"CURVE_SECRETKEY", "PLAIN_PASSWORD", "SOCKS_PASSWORD", "WSS_KEY_PEM"}
 
 _defaults: Dict[int, Dict[str, Any]] = {}
+_context_defaults: Dict[str, Any] = {}
 
 #: How a cell that opened something is found: the notebook's extension sets it.
 cell_number: Callable[[Any], Optional[int]] = lambda _thing: None  # noqa: E731
@@ -122,11 +123,39 @@ def changed_options(socket: Any) -> Dict[str, Any]:
         _defaults[kind] = _options_of_fresh(kind)
     fresh = _defaults[kind]
     now = _options(socket, list(fresh))
+    return {name.lower(): _told(name, value) for name, value in now.items() if value != fresh[name]}
+
+
+def changed_context_options(context: Any) -> Dict[str, Any]:
+    """The context's own options that differ from a fresh context's."""
+    if not _context_defaults:
+        fresh = _core.Context()
+        fresh._open(1)
+        _context_defaults.update(_options_of_context(fresh))
+        fresh.term()
     return {
-        name.lower(): "(set)" if name in _SECRET else _plain(value)
-        for name, value in now.items()
-        if value != fresh[name]
+        name.lower(): value
+        for name, value in _options_of_context(context).items()
+        if value != _context_defaults.get(name, value)
     }
+
+
+def defaults_for_sockets(context: Any) -> Dict[str, Any]:
+    """The options that a context gives to its sockets; secrets as "(set)"."""
+    names = {int(option): option.name for option in SocketOption}
+    given = {names.get(number, str(number)): value for number, value in list(context.sockopts.items())}
+    return {name.lower(): _told(name, value) for name, value in given.items()}
+
+
+def _options_of_context(context: Any) -> Dict[str, Any]:
+    values = {}
+    for option in ContextOption:
+        try:
+            values[option.name] = context.get(option)
+        except ZMQError:
+            # Only to be written; or it has ended.
+            continue
+    return values
 
 
 def _options_of_fresh(kind: int) -> Dict[str, Any]:
@@ -153,7 +182,9 @@ def _options(socket: Any, names: List[str]) -> Dict[str, Any]:
     return values
 
 
-def _plain(value: Any) -> Any:
+def _told(name: str, value: Any) -> Any:
+    if name in _SECRET:
+        return "(set)"
     return value.decode("utf8", "backslashreplace") if isinstance(value, bytes) else value
 
 

@@ -1,8 +1,10 @@
-"""What everything has that counts messages: a dashboard."""
+"""What everything has that counts messages: a dashboard, and a table in a notebook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
+
+from ._shown import Shown
 
 if TYPE_CHECKING:
     from ._dashboard import Dashboard
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Watched"]
 
 
-class Watched:
+class Watched(Shown):
     """Has a dashboard()."""
 
     __slots__ = ()

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from . import _core, _opened
 from ._options import OptionAttributes
+from ._shown import Shown
 from .constants import ContextOption, Errno, SocketOption
 from .error import Again, ZMQError, _make
 from .socket import LAST_WORDS, Socket, SyncSocket
@@ -34,7 +35,7 @@ _C = TypeVar("_C", bound="Context[Any]")
 _S = TypeVar("_S", bound="Socket[Any]")
 
 
-class Context(_core.Context, OptionAttributes, Generic[_Made]):
+class Context(_core.Context, OptionAttributes, Shown, Generic[_Made]):
     """Makes sockets, which share its I/O threads and its inproc names (zmq_ctx_new). A program needs one.
 
     Options are attributes: the context's own (`context.max_sockets`), and those of sockets (`context.linger = 0`), which
@@ -299,9 +300,7 @@ class Context(_core.Context, OptionAttributes, Generic[_Made]):
         count = sum(not socket.closed for socket in self._made())
         sockets = f"{count} socket{'s' if count != 1 else ''}" if count else ""
         closed = " closed" if self.closed else ""
-        cls = type(self)
-        shown = cls.__dict__.get("_repr_cls") or f"{cls.__module__}.{cls.__qualname__}"
-        return f"<{shown}({sockets}) at {hex(id(self))}{closed}>"
+        return f"<{self._called()}({sockets}) at {hex(id(self))}{closed}>"
 
 
 def _at_exit() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import _core
+from ._shown import Shown
 from .constants import POLLERR, POLLIN, POLLOUT
 
+#: How many of those that are polled repr() names.
+_SHOWN = 5
 
-class Poller:
+
+class Poller(Shown):
     """Waits for several sockets, file descriptors and objects with a fileno(), whichever is ready first (zmq_poll).
 
     `sockets` lists what is registered, as (object, events) in the order of registration. A socket may be used by other
@@ -16,6 +20,8 @@ class Poller:
     """
 
     sockets: List[Tuple[Any, int]]
+    #: What repr() calls it; a subclass has its own name.
+    _repr_cls = "zmq.Poller"
 
     def __init__(self) -> None:
         self.sockets = []
@@ -59,6 +65,21 @@ class Poller:
         SocketClosed if a socket is closed or gets closed, TypeError for what cannot be polled.
         """
         return _core.poll_ready(self.sockets, timeout)
+
+    def __repr__(self) -> str:
+        # Another thread may register something meanwhile.
+        items = [item for item, _ in list(getattr(self, "sockets", ()))]
+        names = ", ".join(map(_name, items[:_SHOWN]))
+        more = f", and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+        return f"<{self._called()}({names}{more}) at {hex(id(self))}>"
+
+
+def _name(item: Any) -> str:
+    """What is polled, in a word: somebody else's object may have a long repr(), or one that fails."""
+    if isinstance(item, int):
+        return f"descriptor {item}"
+    kind = getattr(item, "__dict__", {}).get("type") if isinstance(item, _core.Socket) else None
+    return type(item).__name__ if kind is None else f"zmq.{kind.name}"
 
 
 def zmq_poll(sockets: List[Tuple[Any, int]], timeout: float = -1) -> List[Tuple[Any, int]]:

@@ -195,9 +195,7 @@ class Socket(Monitoring, Watched, Generic[_Received]):
         name = kind.name if kind is not None else "UNKNOWN"
         where = "".join(f" {'bound to' if bound else 'connected to'} {at}" for at, bound in self._endpoints)
         closed = " closed" if self.closed else ""
-        cls = type(self)
-        shown = cls.__dict__.get("_repr_cls") or f"{cls.__module__}.{cls.__qualname__}"
-        return f"<{shown}(zmq.{name}) at {hex(id(self))}{where}{closed}>"
+        return f"<{self._called()}(zmq.{name}) at {hex(id(self))}{where}{closed}>"
 
     # Endpoints
 

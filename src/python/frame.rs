@@ -182,6 +182,11 @@ impl PyFrame {
         Ok(format!("<{name}({}{rest})>", start.repr()?))
     }
 
+    /// As a table, for a notebook.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("brokerless._repr_html")?.getattr("frame")?.call1((slf,))
+    }
+
     /// Another frame of the same content, which is shared rather than copied where it is large.
     fn __copy__(&self, py: Python<'_>) -> PyResult<Self> {
         self.fast_copy(py)

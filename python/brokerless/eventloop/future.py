@@ -23,6 +23,8 @@ CancelledError = _asyncio.CancelledError
 class Poller(asyncio.Poller):
     """A poller whose poll() is awaited; see `zmq.asyncio.Poller`."""
 
+    _repr_cls = "zmq.eventloop.future.Poller"
+
 
 class Socket(asyncio.Socket):
     """A socket whose calls are awaited; see `zmq.asyncio.Socket`."""

@@ -7,6 +7,7 @@ from typing import Any, Iterable, Optional, TypeVar
 from .._watched import Watched
 from ..constants import SocketOption, SocketType
 from ..context import Context
+from ..error import ZMQError
 
 # What is on its way to a worker is out of reach for one that joins late, so it is less than ZeroMQ's 1,000 messages at
 # either side and the system's receive buffer of megabytes. The send buffer is the system's own: libzmq drops its last
@@ -46,7 +47,14 @@ class BoundRole(Watched):
         self.close()
 
     def _workers(self) -> int:
-        return 0 if self.closed else sum(peer.connections for peer in self.socket.peers)
+        try:
+            return 0 if self.closed else sum(peer.connections for peer in self.socket.peers)
+        except ZMQError:
+            # Another thread closes it just now, or ends the context.
+            return 0
+
+    def _state(self) -> str:
+        return "closed" if self.closed else f"{count(self._workers(), 'worker')} connected"
 
 
 def queue_for(endpoints: Iterable[str], most: int) -> int:

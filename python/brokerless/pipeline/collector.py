@@ -118,9 +118,7 @@ class Collector(BoundRole):
         return CollectorStats(stats.messages_received, stats.bytes_received, self._workers())
 
     def __repr__(self) -> str:
-        received, _, workers = self.stats
-        state = "closed" if self.closed else f"{count(workers, 'worker')} connected"
-        return f"<Collector at {self.endpoint}: {count(received, 'result')} received, {state}>"
+        return f"<Collector at {self.endpoint}: {count(self.stats.received, 'result')} received, {self._state()}>"
 
     def _again(self, came: str, timeout: Optional[float]) -> Again:
         error = Again()

@@ -107,9 +107,7 @@ class Producer(BoundRole):
         return ProducerStats(stats.messages_sent, stats.bytes_sent, self._workers())
 
     def __repr__(self) -> str:
-        sent, _, workers = self.stats
-        state = "closed" if self.closed else f"{count(workers, 'worker')} connected"
-        return f"<Producer at {self.endpoint}: {count(sent, 'job')} sent, {state}>"
+        return f"<Producer at {self.endpoint}: {count(self.stats.sent, 'job')} sent, {self._state()}>"
 
     def _deliver(self, timeout: Optional[float]) -> None:
         delivered = _core.close_delivered(self.socket, timeout)

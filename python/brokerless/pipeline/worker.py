@@ -194,13 +194,15 @@ class Worker(Watched):
             warnings.warn(f"{self!r} failed, and nobody called join(): {error!r}", RuntimeWarning, stacklevel=2)
 
     def __repr__(self) -> str:
-        received, sent, failed, running = self.stats
-        state = "running" if running else "closed" if self.closed else "not started"
-        if self._error is not None:
-            state = f"ended by {type(self._error).__name__}"
+        received, sent, failed, _ = self.stats
         way = " and ".join(self._sources) + (f" -> {self._sink_endpoint}" if self._sink_endpoint else "")
         figures = f"{count(received, 'job')} received, {count(sent, 'result')} sent, {failed} failed"
-        return f"<Worker {self.id} {way}: {figures}, {state}>"
+        return f"<Worker {self.id} {way}: {figures}, {self._state()}>"
+
+    def _state(self) -> str:
+        if self._error is not None:
+            return f"ended by {type(self._error).__name__}"
+        return "running" if self._busy else "closed" if self.closed else "not started"
 
     def _begin(self) -> None:
         with self._lock:
