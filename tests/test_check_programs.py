@@ -95,3 +95,16 @@ def test_other_compilers_may_be_chosen(machine):
     assert machine.check(CC="clang -m64").returncode == 1
     machine.add("clang")
     assert machine.check(CC="clang -m64").returncode == 0
+
+
+def test_a_browser_is_asked_for_by_name(machine):
+    complete(machine)
+    assert machine.check().returncode == 0
+    done = machine.check("browser")
+    assert done.returncode == 1
+    assert done.stderr.endswith("sudo apt install chromium\n")
+    assert machine.check("lint", "browser", "--packages").stdout == "chromium\n"
+    machine.add("my-browser")
+    assert machine.check("browser", CHROMIUM="my-browser").returncode == 0
+    machine.add("chromium")
+    assert machine.check("browser").returncode == 0

@@ -33,7 +33,11 @@ _OPTIONS = (
 )
 # A first start would ask whether it may fetch news.
 _SETTINGS: Dict[str, Any] = {
-    "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "doNotDisturbMode": False, "fetchNews": "false"},
+    "@jupyterlab/apputils-extension:notification": {
+        "checkForUpdates": False,
+        "doNotDisturbMode": False,
+        "fetchNews": "false",
+    },
 }
 
 

@@ -19,14 +19,14 @@ CELL_LIMIT = 60.0
 _PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 # The indicator in the notebook's bar is idle before there is a kernel.
 _READY = "#jp-main-statusbar :text('| Idle')"
-_ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
-_STDERR = '[data-mime-type="application/vnd.jupyter.stderr"]'
+# What is red: tracebacks, which some versions show as one and some as the other, and what is written on stderr.
+_RED = ':is([data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"])'
 
 # A cell that has run has its number, one that waits or runs a star; those behind one that failed have neither.
 _ALL_RAN = f"""count => {{
     const panel = document.querySelector('{_PANEL}');
     const prompts = [...panel.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent);
-    const failed = panel.querySelector('{_ERROR}') !== null;
+    const failed = panel.querySelector('{_RED}') !== null;
     const numbered = prompts.filter(prompt => /\\[\\d+\\]/.test(prompt)).length;
     return numbered === count || failed && !prompts.some(prompt => prompt.includes('*'));
 }}"""
@@ -138,12 +138,12 @@ class NotebookPage:
         return str(self.cells.nth(cell).locator(".jp-OutputArea").first.inner_text())
 
     def errors(self, cell: int) -> List[str]:
-        """The errors that a cell shows."""
-        return [str(text) for text in self.cells.nth(cell).locator(_ERROR).all_inner_texts()]
+        """What is red below a cell: an error, and what it has written on stderr."""
+        return [str(text) for text in self.cells.nth(cell).locator(_RED).all_inner_texts()]
 
     def drawing(self, cell: int) -> Any:
         """The SVG below a cell; it must be there and be seen."""
-        found = self.cells.nth(cell).locator(".jp-OutputArea svg").first
+        found = self.cells.nth(cell).locator(".jp-OutputArea-output svg").first
         found.wait_for(state="visible")
         box = found.bounding_box()
         if box is None or box["width"] < 100 or box["height"] < 50:
@@ -162,10 +162,9 @@ class NotebookPage:
 
     def check_outputs(self) -> None:
         """No cell has failed, or written on stderr."""
-        panel = self.page.locator(_PANEL)
-        wrong = [*panel.locator(_ERROR).all_inner_texts(), *panel.locator(_STDERR).all_inner_texts()]
+        wrong = self.page.locator(_PANEL).locator(_RED).all_inner_texts()
         if wrong:
-            raise Failed("\n".join(text.strip() for text in wrong))
+            raise Failed("\n".join(str(text).strip() for text in wrong))
 
     def check_page(self) -> None:
         """The page has no error, no dialog and no notification, and has asked nobody but its server."""

@@ -134,7 +134,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         run.failed.append("the server")
         print("\n".join(["JupyterLab's server says:", *complaints]))
     passed = len(notebooks) - len(set(run.failed) - {"the server"})
-    print(f"\n{passed} passed, {len(run.failed)} failed in {time.monotonic() - started:.0f} s; the screenshots are in {BUILD.relative_to(ROOT)}/")
+    print(
+        f"\n{passed} passed, {len(run.failed)} failed in {time.monotonic() - started:.0f} s; the screenshots are in {BUILD.relative_to(ROOT)}/"
+    )
     return 1 if run.failed else 0
 
 

@@ -1,23 +1,25 @@
 #!/bin/sh
 # Says which programs the build lacks and which package brings each, before a compiler's error has to.
 #
-#   tools/check_programs.sh [lint] [--packages]
+#   tools/check_programs.sh [lint] [browser] [--packages]
 #
-# Ends with 1 if something is missing; all of it is named at once. `lint` also looks for rustfmt and clippy;
-# `--packages` prints only the Debian packages to install, for .ci/run. Plain sh: Python itself may be missing.
+# Ends with 1 if something is missing; all of it is named at once. `lint` also looks for rustfmt and clippy, `browser` for
+# Chromium; `--packages` prints only the Debian packages to install, for .ci/run. Plain sh: Python itself may be missing.
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-python3}
 rust_needed=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 lint=no
+browser=no
 packages_only=no
 missing=no
 
 for argument in "$@"; do
     case $argument in
         lint) lint=yes ;;
+        browser) browser=yes ;;
         --packages) packages_only=yes ;;
-        *) echo "usage: $0 [lint] [--packages]" >&2; exit 2 ;;
+        *) echo "usage: $0 [lint] [browser] [--packages]" >&2; exit 2 ;;
     esac
 done
 
@@ -66,6 +68,9 @@ compiler=${CC:-cc}
 has "${compiler%% *}" || lacks "the C compiler ${compiler%% *}" "compiles libsodium" gcc
 compiler=${CXX:-c++}
 has "${compiler%% *}" || lacks "the C++ compiler ${compiler%% *}" "compiles libzmq" g++
+if [ "$browser" = yes ] && ! has "${CHROMIUM:-chromium}"; then
+    lacks "${CHROMIUM:-chromium}" "the browser that opens the notebooks; CHROMIUM=/path/to/it names another" chromium
+fi
 has make || lacks make "runs these commands and libsodium's build" make
 
 rustup_cure="Install Rust with rustup: https://rustup.rs"
