@@ -151,10 +151,10 @@ def test_the_lab_is_run_with_brokerless_and_without_the_alias(
 
 def sdist(folder: Path, **files: str) -> str:
     """Writes an sdist into a folder, and returns its sha256."""
-    archive = folder / "suite-1.0.tar.gz"
+    archive = folder / "ipykernel-1.0.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for name, text in files.items():
-            entry = tarfile.TarInfo("suite-1.0/" + name.replace("__", "/") + (".toml" if "project" in name else ".py"))
+            entry = tarfile.TarInfo("ipykernel-1.0/" + name.replace("__", "/") + (".toml" if "project" in name else ".py"))
             entry.size = len(text.encode())
             tar.addfile(entry, io.BytesIO(text.encode()))
     return hashlib.sha256(archive.read_bytes()).hexdigest()
@@ -163,11 +163,11 @@ def sdist(folder: Path, **files: str) -> str:
 def test_only_the_tests_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "BUILD", tmp_path)
     sha256 = sdist(tmp_path, pyproject="[tool]", ipykernel__kernel="own = 1", tests__inner__test_a="")
-    found = suite(tmp_path / "suite-1.0", sha256)
+    found = suite(tmp_path / "ipykernel-1.0", sha256)
     setup.fetch(found, sys.executable)
     assert sorted(path.name for path in found.folder.iterdir()) == ["pyproject.toml", "tests"]
     assert [path.name for path in found.files()] == ["test_a.py"]
-    (tmp_path / "suite-1.0.tar.gz").unlink()
+    (tmp_path / "ipykernel-1.0.tar.gz").unlink()
     setup.fetch(found, "not needed again")
 
 
@@ -175,7 +175,7 @@ def test_another_sdist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(setup, "BUILD", tmp_path)
     sdist(tmp_path, pyproject="[tool]")
     with pytest.raises(setup.SetupError, match="sha256 differs"):
-        setup.fetch(suite(tmp_path / "suite-1.0", "0" * 64), sys.executable)
+        setup.fetch(suite(tmp_path / "ipykernel-1.0", "0" * 64), sys.executable)
 
 
 @contextmanager
@@ -204,7 +204,7 @@ def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         if "venv" in command:
             (tmp_path / Path(command[-1]).name / "bin").mkdir(parents=True)
 
-    monkeypatch.setattr(setup.compat_setup, "_run", run)
+    monkeypatch.setattr(setup.sdist_tests, "run", run)
     status = [0]
     monkeypatch.setattr(subprocess, "call", lambda command: status[0])
     python = setup.environment(pyzmq=False)

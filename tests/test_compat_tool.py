@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterator
 import pytest
 from made_up_suite import write_suite
 
-from tools import compat, compat_setup, compat_suite
+from tools import compat, compat_setup, compat_suite, sdist_tests
 from tools.compat_run import FileRun, Outcome
 
 #: pyzmq's tests, and with them the tool, need that.
@@ -153,7 +153,7 @@ def test_the_tool_refuses(run_tool: Callable[..., Any], capsys: Any, arguments: 
 
 def test_the_tool_says_what_it_lacks(run_tool: Callable[..., Any], monkeypatch: Any, capsys: Any) -> None:
     def lacking(python: str) -> Any:
-        raise compat_setup.SetupError("no network")
+        raise sdist_tests.SetupError("no network")
 
     monkeypatch.setattr(compat, "suite", lacking)
     assert run_tool("passed 0\n")[0] == 2
@@ -196,11 +196,11 @@ def test_only_the_tests_are_unpacked(archive: Path) -> None:
 
 def test_another_archive_is_refused(archive: Path) -> None:
     archive.write_bytes(archive.read_bytes() + b"\0")
-    with pytest.raises(compat_setup.SetupError, match="sha256 differs"):
+    with pytest.raises(sdist_tests.SetupError, match="sha256 differs"):
         compat_setup.suite("no python is needed")
     assert not (archive.parent / f"pyzmq-{compat_suite.VERSION}").exists()
 
 
 def test_a_command_that_fails_is_named() -> None:
-    with pytest.raises(compat_setup.SetupError, match="exit\\(3\\)` ended with 3"):
-        compat_setup._run([sys.executable, "-c", "exit(3)"])
+    with pytest.raises(sdist_tests.SetupError, match="exit\\(3\\)` ended with 3"):
+        sdist_tests.run([sys.executable, "-c", "exit(3)"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Tuple
 
-from tools.browser_page import Failed, NotebookPage
+from tools.browser_page import CELL_LIMIT, Failed, NotebookPage
 
-__all__ = ["SCENES"]
+__all__ = ["SCENES", "for_readme"]
 
 
 def _must(right: bool, otherwise: str) -> None:
@@ -102,6 +102,20 @@ def diagram(page: NotebookPage) -> None:
 def end(page: NotebookPage) -> None:
     """All is stopped"""
     _runs_well(page, page.cell("end"))
+
+
+def for_readme(page: NotebookPage) -> None:
+    """What the notebook tests/browser/picture.py shows once something has happened in it; its peers run until it ends."""
+    page.run_all(CELL_LIMIT)
+    page.check_outputs()
+    peer, board = page.cell("peer"), page.cell("dashboard")
+    #page.drawing(page.cell("diagram"))
+    page.until(lambda: "request 10,000" in page.output(peer), "the peers do not get on", CELL_LIMIT)
+    page.drawing(board)
+    # The list of files gives its room to the notebook, of which no cell is to look chosen.
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("Control+b")
+    page.cells.first.scroll_into_view_if_needed()
 
 
 SCENES: Tuple[Callable[[NotebookPage], Any], ...] = (start, peer, interrupts, runs_again, dashboard, diagram, end)

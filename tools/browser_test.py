@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from tools.browser_lab import Lab
 from tools.browser_page import Failed, NotebookPage
-from tools.browser_scenes import SCENES
+from tools.browser_scenes import SCENES, for_readme
 from tools.notebooks import ROOT, copy_images, inject, lecture_sources, parameters_of, read_source
 from tools.runner import with_free_ports
 
@@ -28,7 +28,10 @@ __all__ = ["main"]
 
 BUILD = ROOT / "build" / "browser"
 OWN = ROOT / "tests" / "browser"
+SHOT = ROOT / "docs" / "notebook.png"
 WINDOW = {"width": 1400, "height": 900}
+#: For README, where what is wide becomes small.
+SHOT_WINDOW = {"width": 1100, "height": 1200}
 
 #: Seconds for a whole notebook of the lecture.
 LIMIT = 120.0
@@ -94,16 +97,23 @@ class Run:
                 print(f"    {scene.__doc__}", flush=True)
                 page.picture(scene.__name__)
 
+    def shot(self, source: Path) -> None:
+        with self.page(source) as page:
+            page.page.set_viewport_size(SHOT_WINDOW)
+            for_readme(page)
+            page.picture()
+
 
 def chosen(names: List[str]) -> Dict[Path, Callable[[Run, Path], None]]:
     """The notebooks with one of these in their names, and how each is tried."""
-    all_of_them = {**dict.fromkeys(lecture_sources(), Run.lesson), OWN / "at_home.py": Run.scenes}
+    all_of_them = {**dict.fromkeys(lecture_sources(), Run.lesson), OWN / "at_home.py": Run.scenes, OWN / "picture.py": Run.shot}
     return {source: how for source, how in all_of_them.items() if not names or any(n in source.stem for n in names)}
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="tools.browser_test", description="Try the notebooks in a real browser.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only notebooks whose file names contain NAME")
+    parser.add_argument("--shot", action="store_true", help=f"replace {SHOT.relative_to(ROOT)}, the picture in README")
     options = parser.parse_args(arguments)
     notebooks = chosen(options.names)
     if not notebooks:
@@ -130,6 +140,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
                 run.attempt(source.stem, lambda source=source, how=how: how(run, source))  # type: ignore[misc]
             browser.close()
         complaints = lab.complaints()
+    if options.shot and not run.failed:
+        shutil.copy(BUILD / "picture.png", SHOT)
     if complaints:
         run.failed.append("the server")
         print("\n".join(["JupyterLab's server says:", *complaints]))

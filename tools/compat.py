@@ -19,8 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from tools.compat_run import FileRun, Outcome, Runner
-from tools.compat_setup import BUILD, ROOT, SetupError, environment, site, suite
+from tools.compat_setup import BUILD, ROOT, environment, site, suite
 from tools.compat_suite import COUNTS, LEFT_OUT, RERUNS, VERSION, counts
+from tools.sdist_tests import SetupError
 
 EXPECTED = ROOT / "tools" / "compat_expected.txt"
 

@@ -26,7 +26,8 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 from tools.compat import gist
 from tools.compat_jupyter_setup import BUILD, SUITES, Suite, environment, fetch, lab_variables, variables
 from tools.compat_run import FileRun, Outcome, Runner
-from tools.compat_setup import ROOT, SetupError
+from tools.compat_setup import ROOT
+from tools.sdist_tests import SetupError
 
 EXPECTED = ROOT / "tools" / "compat_jupyter_expected.txt"
 LAB = ROOT / "tools" / "compat_jupyter_lab.py"

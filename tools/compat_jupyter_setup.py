@@ -6,21 +6,19 @@ suites are fetched by pip, as it is configured, and checked by their sha256; not
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
-from tools import compat_setup
-from tools.compat_setup import ROOT, SetupError
+from tools import compat_setup, sdist_tests
+from tools.compat_setup import ROOT
+from tools.sdist_tests import SetupError
 
 BUILD = ROOT / "build" / "compat-jupyter"
 
@@ -88,10 +86,10 @@ def environment(pyzmq: bool) -> str:
     wanted = "".join(f"{requirement}\n" for requirement in REQUIREMENTS)
     if not stamp.exists() or stamp.read_text() != wanted or subprocess.call([python, "-c", ""]) != 0:
         print(f"Making the environment {folder.relative_to(ROOT)} for Jupyter's tests", flush=True)
-        compat_setup._run([sys.executable, "-m", "venv", "--clear", str(folder)])
-        compat_setup._run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS])
+        sdist_tests.run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        sdist_tests.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS])
         if not pyzmq:
-            compat_setup._run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "pyzmq"])
+            sdist_tests.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "pyzmq"])
         stamp.write_text(wanted)
     # Isolated: what the environment itself has, and no more.
     question = f"import importlib.util, sys; sys.exit((importlib.util.find_spec('zmq') is None) is {pyzmq})"
@@ -101,39 +99,8 @@ def environment(pyzmq: bool) -> str:
 
 
 def fetch(suite: Suite, python: str) -> None:
-    """Fetch a suite, once, and unpack its tests."""
-    folder = suite.folder
-    archive = BUILD / f"{folder.name}.tar.gz"
-    if (folder / "pyproject.toml").exists():
-        return
-    if not archive.exists():
-        print(f"Fetching the sdist of {suite.package} {suite.version}", flush=True)
-        with tempfile.TemporaryDirectory(dir=BUILD) as download:
-            pinned = Path(download) / "pinned.txt"
-            pinned.write_text(f"{suite.package}=={suite.version} --hash=sha256:{suite.sha256}\n")
-            command = [python, "-m", "pip", "download", "--quiet", "--no-deps", f"--no-binary={suite.package}"]
-            compat_setup._run([*command, "--require-hashes", f"--dest={download}", f"--requirement={pinned}"])
-            (Path(download) / archive.name).rename(archive)
-    if hashlib.sha256(archive.read_bytes()).hexdigest() != suite.sha256:
-        raise SetupError(
-            f"{archive} is not the sdist of {suite.package} {suite.version}: its sha256 differs. Remove it."
-        )
-    with tempfile.TemporaryDirectory(dir=BUILD) as unpacked:
-        _unpack(archive, folder.name, Path(unpacked))
-        shutil.rmtree(folder, ignore_errors=True)
-        (Path(unpacked) / folder.name).rename(folder)
-
-
-def _unpack(archive: Path, name: str, target: Path) -> None:
-    # Only the tests, and how pytest is set up for them: beside the package's own code, they would find that.
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            wanted = member.name == f"{name}/pyproject.toml" or member.name.startswith(f"{name}/tests/")
-            content = tar.extractfile(member) if wanted and member.isfile() else None
-            if content is not None:
-                path = target / member.name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.read())
+    """Fetch a suite, once."""
+    sdist_tests.fetch(suite.package, suite.version, suite.sha256, "pyproject.toml", BUILD, python)
 
 
 @contextmanager

@@ -5,19 +5,17 @@ Nothing of pyzmq is kept in the repository: its sdist is fetched by pip, as pip 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator
 
 from tools.compat_suite import REQUIREMENTS, SHA256, VERSION
+from tools.sdist_tests import SetupError, fetch, run
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "compat"
@@ -30,10 +28,6 @@ brokerless.install_as_zmq()
 """
 
 
-class SetupError(Exception):
-    """The suite cannot be run here; the text says why."""
-
-
 def environment() -> str:
     """Make the environment for the suite, once for each version of Python, and return its interpreter."""
     folder = BUILD / "venv-{}.{}".format(*sys.version_info)
@@ -42,8 +36,8 @@ def environment() -> str:
     wanted = "".join(f"{requirement}\n" for requirement in REQUIREMENTS)
     if not stamp.exists() or stamp.read_text() != wanted or subprocess.call([python, "-c", ""]) != 0:
         print(f"Making the environment {folder.relative_to(ROOT)} for pyzmq's tests", flush=True)
-        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-        _run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS])
+        run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS])
         stamp.write_text(wanted)
     # Isolated: what the environment itself has, and no more.
     question = "import importlib.util, sys; sys.exit(importlib.util.find_spec('zmq') is not None)"
@@ -53,38 +47,8 @@ def environment() -> str:
 
 
 def suite(python: str) -> Path:
-    """Fetch pyzmq's sdist, once, and unpack its tests; returns the folder that has `tests` and `pytest.ini`."""
-    name = f"pyzmq-{VERSION}"
-    folder, archive = BUILD / name, BUILD / f"{name}.tar.gz"
-    if (folder / "pytest.ini").exists():
-        return folder
-    if not archive.exists():
-        print(f"Fetching the sdist of pyzmq {VERSION}", flush=True)
-        with tempfile.TemporaryDirectory(dir=BUILD) as download:
-            pinned = Path(download) / "pinned.txt"
-            pinned.write_text(f"pyzmq=={VERSION} --hash=sha256:{SHA256}\n")
-            command = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=pyzmq", "--require-hashes"]
-            _run([*command, f"--dest={download}", f"--requirement={pinned}"])
-            (Path(download) / archive.name).rename(archive)
-    if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256:
-        raise SetupError(f"{archive} is not the sdist of pyzmq {VERSION}: its sha256 differs. Remove it.")
-    # Only the tests: beside pyzmq's own code, they would find it. Renamed when it is whole.
-    with tempfile.TemporaryDirectory(dir=BUILD) as unpacked:
-        _unpack(archive, name, Path(unpacked))
-        shutil.rmtree(folder, ignore_errors=True)
-        (Path(unpacked) / name).rename(folder)
-    return folder
-
-
-def _unpack(archive: Path, name: str, target: Path) -> None:
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            wanted = member.name == f"{name}/pytest.ini" or member.name.startswith(f"{name}/tests/")
-            content = tar.extractfile(member) if wanted and member.isfile() else None
-            if content is not None:
-                path = target / member.name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.read())
+    """Fetch pyzmq's tests, once; returns the folder that has `tests` and `pytest.ini`."""
+    return fetch("pyzmq", VERSION, SHA256, "pytest.ini", BUILD, python)
 
 
 @contextmanager
@@ -100,10 +64,3 @@ def site() -> Iterator[Dict[str, str]]:
         Path(folder, "sitecustomize.py").write_text(_SITE)
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
         yield {**variables, "PYTHONPATH": folder, "PYTHONNOUSERSITE": "1"}
-
-
-def _run(command: list[str]) -> None:
-    try:
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    except subprocess.CalledProcessError as error:
-        raise SetupError(f"`{' '.join(command)}` ended with {error.returncode}") from None
