@@ -21,6 +21,7 @@ __all__ = ["Lab"]
 PATIENCE = 60.0
 
 _FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+_MODULE = "jupyterlab"
 _OPTIONS = (
     "--no-browser",
     "--allow-root",
@@ -60,7 +61,7 @@ class Lab:
         # With the settings that Jupyter would have, the extensions of another Python would come along.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
         environment.update(folders, JUPYTER_PREFER_ENV_PATH="1", JUPYTER_PLATFORM_DIRS="1")
-        command = [sys.executable, "-m", "jupyterlab", *_OPTIONS]
+        command = [sys.executable, "-m", _MODULE, *_OPTIONS]
         command += [f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.folder}"]
         with open(self.log, "w", encoding="utf-8") as log:
             self._process = subprocess.Popen(

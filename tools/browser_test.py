@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Type
 
 from tools.browser_lab import Lab
 from tools.browser_page import Failed, NotebookPage
@@ -57,9 +57,10 @@ def prepared(source: Path) -> Any:
 class Run:
     """All that is tried, one after the other; what failed is known at the end."""
 
-    def __init__(self, lab: Lab, browser: Any) -> None:
+    def __init__(self, lab: Lab, browser: Any, error: Type[Exception]) -> None:
         self.lab = lab
         self.browser = browser
+        self._error = error
         self.failed: List[str] = []
 
     def page(self, source: Path) -> NotebookPage:
@@ -67,12 +68,10 @@ class Run:
 
     def attempt(self, what: str, try_it: Callable[[], Any]) -> None:
         """Say how it went. Whatever fails is no reason not to try the next."""
-        from playwright.sync_api import Error
-
         started, problem = time.monotonic(), ""
         try:
             try_it()
-        except (Failed, Error) as error:
+        except (Failed, self._error) as error:
             problem = str(error)
             self.failed.append(what)
         finally:
@@ -106,7 +105,11 @@ class Run:
 
 def chosen(names: List[str]) -> Dict[Path, Callable[[Run, Path], None]]:
     """The notebooks with one of these in their names, and how each is tried."""
-    all_of_them = {**dict.fromkeys(lecture_sources(), Run.lesson), OWN / "at_home.py": Run.scenes, OWN / "picture.py": Run.shot}
+    all_of_them = {
+        **dict.fromkeys(lecture_sources(), Run.lesson),
+        OWN / "at_home.py": Run.scenes,
+        OWN / "picture.py": Run.shot,
+    }
     return {source: how for source, how in all_of_them.items() if not names or any(n in source.stem for n in names)}
 
 
@@ -125,7 +128,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         print(f"there is no {name}: install the Debian package chromium, or say CHROMIUM=/path/to/it", file=sys.stderr)
         return 2
 
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     started = time.monotonic()
     shutil.rmtree(BUILD, ignore_errors=True)
@@ -135,7 +138,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=list(_QUIET))
             print(f"JupyterLab in Chromium {browser.version} ({time.monotonic() - started:.1f} s)", flush=True)
-            run = Run(lab, browser.new_context(viewport=WINDOW))
+            run = Run(lab, browser.new_context(viewport=WINDOW), Error)
             for source, how in notebooks.items():
                 run.attempt(source.stem, lambda source=source, how=how: how(run, source))  # type: ignore[misc]
             browser.close()

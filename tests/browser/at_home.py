@@ -46,11 +46,13 @@ client.recv_string(timeout=30)
 # %% tags=["waits"]
 empty = context.socket(zmq.PULL)
 empty.bind("tcp://127.0.0.1:*")
+print("waiting", flush=True)
 empty.recv()
 
 # %% tags=["awaits"]
 awaited = zmq.asyncio.Context().socket(zmq.PULL)
 awaited.bind("tcp://127.0.0.1:*")
+print("waiting", flush=True)
 await awaited.recv()
 
 # %% tags=["still-here"]
@@ -72,7 +74,7 @@ asked = 0
 with context.socket(zmq.REQ) as asks, context.socket(zmq.REP) as answers:
     asks.connect(device.frontend_endpoint)
     answers.connect(device.backend_endpoint)
-    ends = time.monotonic() + 2
+    ends = time.monotonic() + 3
     while time.monotonic() < ends:
         asks.send(b"?")
         answers.send(answers.recv(timeout=30) + b"!")
