@@ -315,6 +315,17 @@ def test_contexts_end_with_their_cell_unless_somebody_else_has_a_socket_in_them(
     assert cell("print(theirs.closed)") == "True\n"
 
 
+def test_a_context_whose_end_was_interrupted_is_in_nobodys_way(kernel, cell, name):
+    cell("mine = zmq.Context(); sock = mine.socket(zmq.PAIR)", name)
+    cell("own = zmq.Context(); pair = own.socket(zmq.PAIR)", name + "b")
+    stops = "threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()"
+    cell(
+        f"import os, signal, threading\ntry:\n    {stops}\n    mine.term()\nexcept KeyboardInterrupt:\n    print('interrupted')"
+    )
+    for one in (name + "b", name):
+        assert cell("print(own.closed, mine.closed)", one) == ("True False\n" if one == name + "b" else "True True\n")
+
+
 def test_the_shared_context_is_never_ended(cell, name):
     cell("zmq.Context.instance().term(); shared = zmq.Context.instance(); sock = shared.socket(zmq.PAIR)", name)
     cell("'edited'", name)

@@ -239,6 +239,13 @@ def test_a_stuck_peer_delays_no_survey(shared: LiveKernel) -> None:
     assert shared.run("while any('error' in s for s in peers.surveys()): pass\n'all'").shown == ["'all'"]
 
 
+def test_one_that_has_just_been_started_is_asked_as_well(shared: LiveKernel) -> None:
+    code = (
+        f"get_ipython().run_cell_magic('peer', 'fresh', {WAITS!r})\n[found.get('error') for found in peers.surveys(20)]"
+    )
+    assert shared.run(code).shown == ["[None]"]
+
+
 def test_an_interrupt_of_the_kernel_is_not_the_peers(shared: LiveKernel) -> None:
     pid = number(shared.run(f"%%peer calm\n{WAITS}"))
     ran = shared.start("print('waiting')\ntime.sleep(50)")

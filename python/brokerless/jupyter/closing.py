@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 import warnings
-from typing import Any, Callable, Iterable, List, Tuple
+from typing import Any, Callable, Iterable, List, Optional, Tuple
 
 from .. import _opened
 from ..constants import SocketOption
 from ..context import Context
 from ..device import _Device
 from ..devices import ProcessDevice
-from ..error import Again, ZMQError
+from ..error import Again, ContextTerminated, ZMQError
 from ..pipeline.worker import Worker
 from ..socket import LAST_WORDS, Socket
 
@@ -118,6 +118,16 @@ def _end_context(context: Any) -> None:
     shared = getattr(type(context), "_instance", None) is context
     if context.closed or shared:
         return
-    address = context.underlying
-    if not any(socket.context.underlying == address for socket in _opened.sockets()):
+    address = _address(context)
+    # One whose term() was interrupted opens no socket any more, and what is open in it is of no use.
+    if address is None or not any(_address(socket.context) == address for socket in _opened.sockets()):
         context._abandon(LAST_WORDS)
+
+
+def _address(context: Any) -> Optional[int]:
+    """Which context of the core a handle is for; None if its end has begun."""
+    try:
+        address: int = context.underlying
+    except ContextTerminated:
+        return None
+    return address

@@ -46,6 +46,8 @@ class ProcessPeer(Peer):
         self._python = python or sys.executable
         self._has_own_path = python is None
         self._is_ready = threading.Event()
+        #: Whether it has its cell: what it is sent from then on are questions.
+        self._has_cell = False
         #: What was printed before the cell ran, by nobody who wrote the cell.
         self._early: List[Tuple[bytes, bytes]] = []
         self._finished = False
@@ -120,6 +122,7 @@ class ProcessPeer(Peer):
                 # It has ended; its cell says so.
                 return
             os.set_blocking(self._control, False)
+            self._has_cell = True
 
     def wait_until_it_runs(self) -> None:
         """Waits until it has its cell. Raises CannotStart if it ends instead."""
@@ -157,7 +160,7 @@ class ProcessPeer(Peer):
     def ask(self) -> None:
         """Asks for a survey, unless the answer to an earlier question has still to come: nothing piles up."""
         with self._answered:
-            if not self._is_ready.is_set() or self._answer.get("question", 0) != self._question:
+            if not self._has_cell or self._answer.get("question", 0) != self._question:
                 return
             self._question += 1
             with self._control_lock:
