@@ -106,6 +106,23 @@ def test_a_peer_that_is_stopped_may_clean_up(shared: LiveKernel) -> None:
     ran.until(lambda: ran.text == "on\ntidied up\nthe peer tidy was stopped\n")
 
 
+@pytest.mark.parametrize("code", ["%stop deaf", "%%peer deaf\n1"])
+def test_who_waits_for_the_end_of_one_can_be_interrupted(shared: LiveKernel, code: str) -> None:
+    deaf = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('asked'))\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('asked'))\n"
+    )
+    peer = shared.run(f"%%peer deaf\n{deaf}{WAITS}")
+    number(peer)
+    ran = shared.start(code)
+    peer.until(lambda: "asked" in peer.text)
+    shared.interrupt_now(ran)
+    told = "\n".join(line for error in ran.errors for line in error["traceback"])
+    assert told == "KeyboardInterrupt: not ended yet: deaf; `%stop` asks again"
+    assert "stopping" in shared.run("%peers").shown[0]
+
+
 def test_a_peer_can_be_stopped_before_it_has_begun(shared: LiveKernel) -> None:
     ran = shared.run(
         "get_ipython().run_cell_magic('peer', 'early', '1')\nget_ipython().run_line_magic('stop', 'early')"

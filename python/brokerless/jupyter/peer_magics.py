@@ -12,7 +12,7 @@ from IPython.core.magic import no_var_expand
 
 from . import cells, peer_line, peers
 from .peer_code import CellCode
-from .peer_output import CellOutput
+from .peer_output import CellOutput, WaitInterrupted
 from .peer_process import CannotStart, ProcessPeer
 from .peer_thread import ThreadPeer
 from .peer_values import CannotHandOver, pack
@@ -133,9 +133,9 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
         peers.add(thread)
         value = thread.wait() if asked.wait else None
     else:
-        process = ProcessPeer(asked.name, shell, output, asked.wait or python is not None, python)
-        peers.add(process)
         try:
+            process = ProcessPeer(asked.name, shell, output, asked.wait or python is not None, python)
+            peers.add(process)
             process.hand_over(source, variables)
             if python is not None:
                 process.wait_until_it_runs()
@@ -143,8 +143,8 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
                     process.wait_no_more()
         except KeyboardInterrupt:
             # It has not got all that it needs.
-            _end([process], "stopped")
-            raise
+            _end([peer for peer in peers.find() if peer.output is output], "stopped")
+            raise WaitInterrupted(f"the peer {asked.name} was not started") from None
         value = process.wait() if asked.wait else None
     return None if value is None else _Shown(value)
 
@@ -192,8 +192,13 @@ def _value(shell: Any, name: str, expression: str) -> Any:
 
 
 def _end(chosen: List[Any], reason: str) -> None:
-    """Ends them; raises UsageError if some cannot be ended."""
-    left = peers.stop(chosen, reason)
+    """Ends them; raises UsageError if some cannot be ended, WaitInterrupted (a KeyboardInterrupt) if it may not wait for it."""
+    try:
+        left = peers.stop(chosen, reason)
+    except KeyboardInterrupt:
+        names = ", ".join(peer.name for peer in chosen if peer.is_alive)
+        told = f"not ended yet: {names}; `%stop` asks again" if names else "all have ended"
+        raise WaitInterrupted(told) from None
     if left:
         sys.stdout.flush()
         told = "; ".join(_why_not(peer) for peer in left)

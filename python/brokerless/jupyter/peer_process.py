@@ -301,6 +301,8 @@ class ProcessPeer(Peer):
     @property
     def state(self) -> str:
         if self.is_alive:
+            if self.stopped_as:
+                return "stopping"
             if not self._is_ready.is_set():
                 return "starting"
             return "waiting for its end" if self._finished else "running"
