@@ -52,23 +52,28 @@ def test_what_failed_is_known_and_the_rest_is_tried(tmp_path, capsys: pytest.Cap
     def fail() -> None:
         raise browser_test.Failed("one\ntwo")
 
-    class NoBrowsers(Exception):
-        pass
+    class OfTheBrowser(Exception):
+        """Stands for playwright's."""
 
-    run = browser_test.Run(NoLab(tmp_path, tmp_path / "log"), None, NoBrowsers)
+    def cannot_click() -> None:
+        raise OfTheBrowser("")
+
+    run = browser_test.Run(NoLab(tmp_path, tmp_path / "log"), None, OfTheBrowser)
     run.attempt("bad", fail)
+    run.attempt("worse", cannot_click)
     run.attempt("good", lambda: None)
-    assert run.failed == ["bad"] and ended == [True, True]
+    assert run.failed == ["bad", "worse"] and ended == [True, True, True]
     said = capsys.readouterr().out
-    assert said.startswith("FAILED  bad (") and "    one\n    two\nok  good (" in said
+    assert said.startswith("FAILED  bad (") and "    one\n    two\nFAILED  worse (" in said and "\nok  good (" in said
 
 
 def test_what_the_server_complains_of(tmp_path) -> None:
     lab = Lab(tmp_path, tmp_path / "log")
-    lab.log.write_text(
-        "[I 1 ServerApp] fine\n[W 1 ServerApp] well\n[E 1 ServerApp] no\n  more\nTraceback (most recent call last):\n"
-    )
-    assert lab.complaints() == ["[E 1 ServerApp] no", "Traceback (most recent call last):"]
+    harmless = ["[I 1 ServerApp] fine", "[W 1 ServerApp] well", "  more"]
+    error = ["[E 1 ServerApp] no", "  because"]
+    kernel = ["Traceback (most recent call last):", "  line", "ValueError: what"]
+    lab.log.write_text("\n".join([*harmless, *error, *harmless, *kernel, *harmless]))
+    assert lab.complaints() == [*error, *kernel]
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

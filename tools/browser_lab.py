@@ -116,6 +116,14 @@ class Lab:
             self._ask("DELETE", f"api/sessions/{session['id']}")
 
     def complaints(self) -> List[str]:
-        """What the server and its kernels have written of errors."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [line for line in lines if line.startswith(("[E ", "[C ", "Traceback"))]
+        """What the server and its kernels have written of errors, the lines with what belongs to them."""
+        found: List[str] = []
+        belongs = False
+        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            # What Jupyter logs begins so; a traceback has lines without.
+            if line.startswith("["):
+                belongs = line.startswith(("[E ", "[C "))
+            belongs = belongs or line.startswith("Traceback ")
+            if belongs:
+                found.append(line)
+        return found

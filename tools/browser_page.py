@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, List, Optional, Type
+from typing import Any, Callable, Dict, List, Optional, Type
 from urllib.parse import urlsplit
 
 from tools.browser_lab import Lab
@@ -34,6 +34,10 @@ _ALL_RAN = f"""count => {{
 
 class Failed(AssertionError):
     """Something on the page is not as it should be."""
+
+
+def _is_seen(box: Optional[Dict[str, float]]) -> bool:
+    return box is not None and box["width"] >= 100 and box["height"] >= 50
 
 
 class NotebookPage:
@@ -122,7 +126,7 @@ class NotebookPage:
         file = self.pictures / f"{self.name}{'-' if name else ''}{name}.png"
         self.page.screenshot(path=file)
 
-    # What a person sees
+    # What a person sees. Not inner_text(): what is scrolled away has none.
 
     def prompt(self, cell: int) -> str:
         """What stands before a cell: "[3]:", "[*]:", or nothing before text."""
@@ -135,19 +139,21 @@ class NotebookPage:
 
     def output(self, cell: int) -> str:
         """The text below a cell."""
-        return str(self.cells.nth(cell).locator(".jp-OutputArea").first.inner_text())
+        return str(self.cells.nth(cell).locator(".jp-OutputArea").first.text_content())
 
     def errors(self, cell: int) -> List[str]:
         """What is red below a cell: an error, and what it has written on stderr."""
-        return [str(text) for text in self.cells.nth(cell).locator(_RED).all_inner_texts()]
+        return [str(text) for text in self.cells.nth(cell).locator(_RED).all_text_contents()]
 
     def drawing(self, cell: int) -> Any:
         """The SVG below a cell; it must be there and be seen."""
         found = self.cells.nth(cell).locator(".jp-OutputArea-output svg").first
-        found.wait_for(state="visible")
-        box = found.bounding_box()
-        if box is None or box["width"] < 100 or box["height"] < 50:
-            raise Failed(f"a picture below cell {cell} takes no room: {box}")
+        # Not by playwright's own, which waits until the picture stands still.
+        self.cells.nth(cell).locator(".jp-OutputArea").first.evaluate("area => area.scrollIntoView({block: 'nearest'})")
+        # One that is drawn anew just now has no box for a moment.
+        self.until(
+            lambda: found.count() > 0 and _is_seen(found.bounding_box()), f"below cell {cell} no picture is seen"
+        )
         return found
 
     def until(self, reached: Callable[[], bool], otherwise: str, limit: float = PATIENCE) -> None:
@@ -162,7 +168,7 @@ class NotebookPage:
 
     def check_outputs(self) -> None:
         """No cell has failed, or written on stderr."""
-        wrong = self.page.locator(_PANEL).locator(_RED).all_inner_texts()
+        wrong = self.page.locator(_PANEL).locator(_RED).all_text_contents()
         if wrong:
             raise Failed("\n".join(str(text).strip() for text in wrong))
 

@@ -68,18 +68,19 @@ class Run:
 
     def attempt(self, what: str, try_it: Callable[[], Any]) -> None:
         """Say how it went. Whatever fails is no reason not to try the next."""
-        started, problem = time.monotonic(), ""
+        started = time.monotonic()
+        problem: Optional[Exception] = None
         try:
             try_it()
         except (Failed, self._error) as error:
-            problem = str(error)
+            problem = error
             self.failed.append(what)
         finally:
             self.lab.end_kernels()
         seconds = time.monotonic() - started
-        print(f"{'FAILED' if problem else 'ok'}  {what} ({seconds:.1f} s)", flush=True)
-        if problem:
-            print("    " + problem.replace("\n", "\n    "), flush=True)
+        print(f"{'ok' if problem is None else 'FAILED'}  {what} ({seconds:.1f} s)", flush=True)
+        if problem is not None:
+            print("    " + str(problem).replace("\n", "\n    "), flush=True)
 
     def lesson(self, source: Path) -> None:
         with self.page(source) as page:

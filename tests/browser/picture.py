@@ -42,7 +42,7 @@ with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         time.sleep(0.0002 * (1 + math.sin(2 * time.monotonic())))
 
 # %% tags=["diagram"]
-#zmq.diagram()
+zmq.diagram()
 
 # %% tags=["dashboard"]
 device.dashboard()
