@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("ipykernel")
 
+from conftest import wait_until
 from live_kernel import LiveKernel, Ran, live_kernel
 
 LOAD = """
@@ -126,6 +127,11 @@ WAITS = {
         "interrupted while recv() waited on <zmq.Socket(zmq.REP)",
         "(line 2)",
     ),
+    "a process": (
+        "import subprocess\nwaiting(); subprocess.run(['sleep', '60'])",
+        "interrupted while subprocess.run(['sleep', '60']) waited, ",
+        "s after the cell began (line 2)",
+    ),
 }
 
 
@@ -182,6 +188,40 @@ print(areq.recv(timeout=20))
         )
         ran.until(lambda ran=ran: ran.text == "b'one'\nb'back'\nb'two'\nb'again'\n")
     shared.run("req.close(); areq.close()")
+
+
+def test_a_cell_that_waits_for_a_thread_is_told_in_a_line(shared: LiveKernel) -> None:
+    code = """
+import sys, threading
+main = threading.get_ident()
+def work():
+    # Prints once the cell waits for it.
+    while not begun or sys._current_frames()[main].f_globals["__name__"] != "threading":
+        pass
+    waiting()
+    event.wait()
+begun, event = False, threading.Event()
+thread = threading.Thread(target=work)
+thread.start()
+begun = True
+thread.join()
+"""
+    ran = shared.start(code)
+    ran.until(lambda: "waiting" in ran.text)
+    shared.interrupt_now(ran)
+    line = line_of(ran)
+    assert line.startswith("interrupted while thread.join() waited, ") and line.endswith(
+        " after the cell began (line 13)"
+    )
+    shared.run("event.set(); thread.join()")
+
+
+def test_input_is_interrupted_in_a_line(shared: LiveKernel) -> None:
+    ran = shared.start("name = input('who?')", allow_stdin=True)
+    assert shared.client.get_stdin_msg(timeout=20)["content"]["prompt"] == "who?"
+    assert wait_until(shared.asleep)
+    shared.interrupt_now(ran)
+    assert line_of(ran).startswith("interrupted while input('who?') waited, ")
 
 
 def test_code_that_is_at_work_keeps_its_traceback(shared: LiveKernel) -> None:

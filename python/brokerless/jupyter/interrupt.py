@@ -1,4 +1,4 @@
-"""What an interrupted cell shows: one line, where it was a call of ours or an `await` that was interrupted.
+"""What an interrupted cell shows: one line, where something waited: a call of ours, an `await`, a thread's join(), input().
 
 The traceback of such a cell says nothing that the line does not, and it would keep the sockets of the functions that were
 interrupted, and so their ports: it is let go of. Code that was at work itself keeps its traceback on the screen; for
@@ -76,16 +76,20 @@ def _show(
         text = _awaited(interrupt_where.awaited(steps), stop)
     else:
         seconds: Optional[float] = getattr(value, "_waited", None)
-        call = None
+        call = other = None
         # One that knows how to show itself says more than we could, as that of `%%peer --wait`.
         if issubclass(etype, KeyboardInterrupt) and not hasattr(value, "_render_traceback_"):
             call = interrupt_where.our_call(steps, certain=seconds is not None)
-        if call is None:
+            other = interrupt_where.blocking_call(steps) if call is None else None
+        if call is None and other is None:
             shell.showtraceback((etype, value, tb), running_compiled_code=True)
             if issubclass(etype, KeyboardInterrupt) and interrupt_where.holds_ours(steps):
                 _let_go(shell, value)
             return None
-        text = _waited(call.name, call.thing, seconds) + _where(call)
+        if call is not None:
+            text = _waited(call.name, call.thing, seconds) + _where(call)
+        elif other is not None:
+            text = f"interrupted while {other.code} waited{_since_the_beginning()}{_where(other)}"
     line = KeyboardInterrupt(text)
     # The reply to the front end is made of it.
     value.args = line.args

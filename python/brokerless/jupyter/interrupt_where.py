@@ -16,6 +16,11 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 #: What waits on behalf of those who called it.
 _WAITERS = frozenset("brokerless asyncio concurrent selectors threading tornado uvloop".split())
 
+#: What waits in the thread of who calls it: for a thread, a process, a queue, or (the kernel's `input()`) for the user.
+_BLOCKING_WAITERS = frozenset(
+    "brokerless concurrent ipykernel jupyter_client multiprocessing queue selectors subprocess threading zmq".split()
+)
+
 #: The longest piece of code that a line of explanation repeats, in characters.
 _LONGEST = 60
 
@@ -81,6 +86,18 @@ def awaited(steps: Sequence[Step]) -> Optional[Place]:
         return None
     node = _node(steps[outside], (ast.Await, ast.AsyncFor))
     return _place(steps[outside], node.value if isinstance(node, ast.Await) else node)
+
+
+def blocking_call(steps: Sequence[Step]) -> Optional[Place]:
+    """The call in the notebook's own code that waits for something else than us; None if other code is at work."""
+    outside = _outside(steps, _BLOCKING_WAITERS)
+    if outside is None or outside + 1 == len(steps):
+        return None
+    if _frame(steps[outside]).f_globals.get("__name__") != "__main__":
+        # Which part of a library waits is worth its whole traceback.
+        return None
+    place = _place(steps[outside], _node(steps[outside], ast.Call))
+    return place if place.code else None
 
 
 def is_ours(thing: Any) -> bool:
