@@ -17,7 +17,7 @@
 #
 # **You will learn**
 # - what *brokerless* messaging is, and the four words that the whole course uses: *context*, *socket*, *bind*, *connect*;
-# - how to run the course alone in one notebook, with two notebooks side by side, or on several boards;
+# - how to run the course in one notebook, with several notebooks side by side, or on several boards;
 # - how to send bytes, text and JSON, and how never to wait forever.
 #
 # **You need** Python and this package. No server, no account, no network: everything here runs on one machine. About 20
@@ -56,14 +56,16 @@
 # | [3](03_publish_subscribe.ipynb) | PUB and SUB | to everyone who subscribed to it | a radio station |
 # | [4](04_push_pull.ipynb) | PUSH and PULL | to one of the workers, in turn | a conveyor belt |
 #
-# Lessons 5 to 7 put a *device* in the middle where that helps, 8 watches several sockets at once, and 9 spreads it all over
-# several machines.
+# Lessons 5 to 7 put a *device* in the middle where that helps, 8 watches several sockets at once, 9 spreads it all over
+# several machines, and 10 shows in pictures what goes on.
 
 # %% [markdown]
 # ## How to run the course
 #
-# **Alone, in one kernel.** Each lesson runs from top to bottom by itself. The other side of the conversation runs in the
-# background of the same notebook, in a thread.
+# **One notebook is enough.** Each lesson runs from top to bottom by itself. The other side of the conversation runs in the
+# background of the same notebook, in a thread. To have it in a process of its own, put `%load_ext brokerless` into a cell, and
+# `%%peer server` as the first line into another one, which then runs beside the notebook. With this extension a cell that binds
+# can also be run again. [Lesson 10](10_see_it.ipynb) shows it all; the lessons before do without.
 #
 # **With two or three notebooks.** The folder `roles/` has each side as a notebook of its own: `pair_server` and `pair_client`,
 # and so on. Open both, run all cells of one, then of the other. Which one starts first does not matter; each one waits for the
@@ -227,6 +229,8 @@ assert parts == [b"photo.jpg", b"\xff\xd8..."]
 # `recv()` waits until a message comes, and if none ever comes it waits for good. In a program that is to run without you, say
 # how long to wait: `timeout`, in seconds. When the time is over the call raises `zmq.Again`, whose text tells what it was
 # waiting for.
+#
+# And when nothing arrives, ask `zmq.doctor()`. It looks at all that is open, tells what is wrong, and what to do about it.
 
 # %%
 with context.socket(zmq.PULL) as receiver:
@@ -239,9 +243,12 @@ with context.socket(zmq.PULL) as receiver:
         gave_up = True
         print(type(reason).__name__, "-", reason)
     waited = time.perf_counter() - started
+    report = zmq.doctor(receiver)
 
 print(f"gave up after {waited:.2f} s")
 assert gave_up and 0.15 < waited < 5
+print(report)
+assert report.first.kind == "nobody came"
 
 # %% [markdown]
 # ## Look inside

@@ -36,8 +36,7 @@
 #
 # ![Three clients and two servers, all connected to a Queue device](images/queue.svg)
 #
-# Look at the ports in the picture: only the device's are filled. The clients and the servers both *connect*. Remember from lesson 0: the side that
-# stays is the one that binds.
+# Look at the ports in the picture: only the device's are filled. The clients and the servers both *connect*. Lesson 0: who stays is who binds.
 #
 # It is still not a broker. A device stores nothing on disk, knows nothing of your messages, and is a part of one of your programs, not a product to
 # install. You can run it in the notebook that you are reading.
@@ -77,12 +76,10 @@ background = ThreadPoolExecutor(16)
 # %% [markdown]
 # ## The client and the server
 #
-# These are lesson 2's. The client is the same to the letter. The server differs in one word: it says `connect` where it said `bind`, because the
-# device is now the one that stays.
+# These are lesson 2's. The client is the same to the letter. The server differs in one word: `connect` and not `bind`, as the device is who stays.
 #
 # One question is new. A server behind a device cannot know how many requests will come its way, so when does it go home? When its workplace closes:
-# `for question in socket` ends by itself as soon as the socket or its context is closed. We'll give the servers a context of their own, and close
-# that.
+# `for question in socket` ends by itself as soon as the socket or its context is closed. We'll give the servers a context of their own to close.
 
 # %%
 def client(endpoint, name, count):
@@ -216,8 +213,7 @@ assert anna_got[:2] == anna_asked[:2] and ben_got[:2] == ben_asked[:2]
 # after it is yours. REQ adds the empty frame and takes it off again, and REP keeps the envelope aside while you write the answer and puts it back.
 # That is why neither your client nor your server ever saw it.
 #
-# It also explains why a device that is written by hand must use `recv_multipart` and `send_multipart`. With plain `recv` it would carry a third of a
-# message.
+# It also explains why a device written by hand must use `recv_multipart` and `send_multipart`. With plain `recv` it would carry a third of a message.
 #
 # ## The same thing in pyzmq's words
 #
@@ -256,7 +252,7 @@ assert how_it_ended == "the context was closed"
 # ## Pause, resume
 #
 # `zmq.Queue` can hold the traffic, for example while you exchange a server. A paused device takes nothing in and gives nothing out, and what its
-# clients send meanwhile waits. Nothing is lost: after `resume` it goes on where it stopped.
+# clients send meanwhile waits. Nothing is lost: after `resume` it goes on where it stopped. The last line of the cell shows what is connected then.
 
 # %%
 assert (zmq.XREP, zmq.XREQ) == (zmq.ROUTER, zmq.DEALER)
@@ -279,11 +275,14 @@ with zmq.Queue(BIND_FRONTEND, BIND_BACKEND) as device:
 
         device.resume()
         reply = socket.recv(timeout=TIMEOUT)            # the same request, and only now its reply
+        picture = zmq.diagram(device)
     workplace.term()
 
 print("while paused:", moved_while_paused, "moved; after resume:", reply)
 assert not answered_while_paused and moved_while_paused == 0
 assert reply == b"server 1 answers anybody there?"
+
+picture
 
 # %% [markdown]
 # ## A server goes home with a request in its pocket

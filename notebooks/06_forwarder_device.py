@@ -216,7 +216,8 @@ assert through_plain == published
 # subscribes to its topic first and *then* to a name of its own, the publisher that sees the name knows that everything before it has been seen on the
 # way.
 #
-# We use it to let a second subscriber join in the middle, at a point we know: after the first one has read ten updates.
+# We use it to let a second subscriber join in the middle, at a point we know: after the first one has read ten updates. The last line of the cell
+# shows who is connected then, with the number of messages on each way.
 
 # %%
 def join(socket, topic, name, station):
@@ -245,6 +246,7 @@ with zmq.Forwarder(BIND_FRONTEND, BIND_BACKEND), context.socket(zmq.PUB) as stat
             station.send_string(f"5 {number}")
         early += read(first, 10)
         late = read(second, 10)
+        picture = zmq.diagram()
 
 print("early:", early)
 print("late: ", late)
@@ -252,6 +254,8 @@ print("what the station knows:", seen_by_station)
 assert early == list(range(1, 21))
 assert late == list(range(11, 21)), "what was published before the subscription is gone"
 assert seen_by_station[b"5"] == 1, "two subscribers behind the device look like one"
+
+picture
 
 # %% [markdown]
 # The late subscriber missed the first ten updates. A Forwarder does not change that: it keeps no archive. If newcomers need the last known value, let

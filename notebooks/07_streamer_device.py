@@ -176,7 +176,8 @@ assert sorted(result["num"] for result in results) == list(range(1000))
 # its frontend fills up; then the network's buffers fill up; then the producer's own queue; and then the producer's `send` waits. A slow consumer
 # slows the whole chain down to its own pace, which is what you want when every job counts.
 #
-# We see it with jobs that are a little larger, and a producer that loses patience after 0.3 s.
+# We see it with jobs that are a little larger, and a producer that loses patience after 0.3 s. The last line of the cell is a picture of all that was
+# open when the last job had arrived.
 
 # %%
 job = bytes(10_000)
@@ -196,11 +197,14 @@ with zmq.Streamer(BIND_FRONTEND, BIND_BACKEND) as device, context.socket(zmq.PUS
         pulling.connect(BACKEND)
         for _ in range(accepted):
             assert pulling.recv(timeout=TIMEOUT) == job
+        picture = zmq.diagram()
 
 print(f"the producer's queue took {accepted} jobs, then it had to wait; the device had handed on {taken_in}")
 print(f"after a worker came: {device.stats.frontend_messages} handed on")
 assert had_to_wait and taken_in == 0
 assert device.stats.frontend_messages == accepted, "every accepted job arrived"
+
+picture
 
 # %% [markdown]
 # How many jobs fit in is not a fixed number: each queue holds 1,000 messages by default (its *high-water mark*, the options `SNDHWM` and `RCVHWM`),

@@ -28,14 +28,16 @@ SYSTEMS = {
     "06": "Forwarder",
     "07": "Streamer",
     "08": "Polling",
+    "10": "See it",
 }
 
 
 def code(notebook: Any, *, solutions: bool) -> str:
-    """The code of the cells, with or without the solutions."""
-    return "\n".join(
+    """The code of the cells, with or without the solutions, and without IPython's magics."""
+    chosen = (
         cell.source for cell in notebook.cells if cell.cell_type == "code" and has_tag(cell, "solution") == solutions
     )
+    return re.sub(r"^%.*$", "", "\n".join(chosen), flags=re.MULTILINE)
 
 
 def markdown(notebook: Any) -> str:
