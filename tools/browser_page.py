@@ -102,8 +102,9 @@ class NotebookPage:
         except Exception as error:
             if type(error).__name__ != "TimeoutError":
                 raise
-            running = [number for number in range(self.cells.count()) if "*" in self.prompt(number)]
-            raise Failed(f"after {limit:.0f} s, these cells (of all, from 0) have not run: {running}") from None
+            code = [number for number, cell in enumerate(self._notebook.cells) if cell.cell_type == "code"]
+            not_run = [number for number in code if not any(map(str.isdigit, self.prompt(number)))]
+            raise Failed(f"after {limit:.0f} s, these cells (of all, from 0) have not run: {not_run}") from None
 
     def start(self, cell: int) -> None:
         """Click into a cell and press Shift+Enter."""
