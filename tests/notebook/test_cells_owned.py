@@ -496,6 +496,15 @@ def test_the_kernels_own_sockets_are_no_cells(tmp_path):
             ran.until(lambda ran=ran: ran.text == "printed\n")
         told = own.run("print(seen)")
         told.until(lambda: told.text == "[('ipykernel.iostream', None)]\n")
+        # Nor are they a thread's whose end closes what it has opened.
+        own.run("%load_ext brokerless")
+        for _ in range(2):
+            ran = own.run(
+                "%%peer --thread prints\nprint('begun')\nzmq.Context.instance().socket(zmq.PULL).recv()", "thread"
+            )
+            ran.until(lambda ran=ran: ran.text == "begun\n")
+        own.run("%stop prints")
+        ran.until(lambda: ran.text == "begun\nthe peer prints was stopped\n")
 
 
 def test_after_unload_nothing_is_closed(kernel, cell, name):

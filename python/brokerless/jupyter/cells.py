@@ -91,6 +91,11 @@ def cell_of(thing: Any) -> Optional[Cell]:
     return owned.cell if owned is not None and owned.thing() is thing else None
 
 
+def is_machinerys(thing: Any) -> bool:
+    """Whether it was opened by what serves the notebook itself."""
+    return _opened.opened_by(thing).partition(".")[0] in MACHINERY
+
+
 def opened_in(cell_id: str) -> List[Any]:
     """What the runs of the cell with this id have opened, in the order of opening, and is to go with its next run."""
     found = [owned for owned in _opened._all(_owners.values()) if owned.cell.id == cell_id]
@@ -188,7 +193,7 @@ def _no_number(_thing: Any) -> Optional[int]:
 
 def _own(thing: Any) -> None:
     cell = current()
-    if cell is not None and _opened.opened_by(thing).partition(".")[0] not in MACHINERY:
+    if cell is not None and not is_machinerys(thing):
         _owners[id(thing)] = _Owned(thing, cell)
 
 

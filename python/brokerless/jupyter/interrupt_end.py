@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import _opened
 from ..error import ZMQError
-from .cells import MACHINERY
+from .cells import is_machinerys
 
 #: Who has waited this long, in seconds, is not about to be done.
 _PATIENCE = 0.1
@@ -43,7 +43,7 @@ def _run() -> None:
     threading.main_thread().join()
     while _wanted:
         for socket in _opened.sockets():
-            if _opened.opened_by(socket).partition(".")[0] not in MACHINERY:
+            if not is_machinerys(socket):
                 _release(socket)
         time.sleep(_LOOK)
 

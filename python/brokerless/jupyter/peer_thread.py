@@ -169,7 +169,8 @@ def _raise_in(thread: threading.Thread, kind: Any) -> None:
 
 def _note(thing: Any) -> None:
     peer = _current.get()
-    if peer is not None and peer.is_alive:
+    # To print in a thread, a kernel opens a socket there.
+    if peer is not None and peer.is_alive and not cells.is_machinerys(thing):
         peer.opened(thing)
 
 
