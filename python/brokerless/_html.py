@@ -26,12 +26,15 @@ _STYLE = f"""<style>
 .brokerless {{ color: {colour()}; overflow-x: auto; }}
 .brokerless small {{ opacity: 0.75; }}
 {_TABLE} {{ border-collapse: collapse; color: inherit; margin: 0 0 0.6em; }}
-{_TABLE} caption {{ caption-side: top; color: inherit; font-weight: 600; padding: 2px 10px; text-align: left; }}
-{_TABLE} th, {_TABLE} td {{ border-bottom: 1px solid var(--jp-border-color2,#8886); max-width: 40em; \
-overflow-wrap: anywhere; padding: 2px 10px; text-align: left; vertical-align: top; }}
-{_TABLE} .number {{ font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }}
+{_TABLE} caption {{ caption-side: top; color: inherit; font-weight: 600; padding: 2px 10px; text-align: left; \
+white-space: nowrap; }}
+{_TABLE} th, {_TABLE} td {{ border-bottom: 1px solid var(--jp-border-color2,#8886); padding: 2px 10px; \
+text-align: left; vertical-align: top; white-space: nowrap; }}
+{_TABLE} thead th {{ vertical-align: bottom; white-space: normal; }}
+{_TABLE} .number {{ font-variant-numeric: tabular-nums; text-align: right; }}
 {_TABLE} tbody th, {_TABLE} tfoot th {{ font-weight: normal; }}
-{_TABLE}.brokerless-facts th {{ opacity: 0.75; white-space: nowrap; }}
+{_TABLE}.brokerless-facts th {{ opacity: 0.75; }}
+{_TABLE}.brokerless-facts td {{ max-width: 60em; overflow-wrap: anywhere; white-space: normal; }}
 {_TABLE} .over {{ opacity: 0.6; }}
 .brokerless ul {{ margin: 0.3em 0; padding: 0; }}
 .brokerless li {{ border-left: 4px solid #888; list-style: none; margin: 0.3em 0; padding-left: 0.6em; }}

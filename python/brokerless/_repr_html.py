@@ -106,15 +106,20 @@ def role(thing: Any) -> List[str]:
     where: List[_Fact] = [("endpoint", thing.endpoint)] if hasattr(thing, "endpoint") else []
     if isinstance(thing, Worker):
         where = [("id", thing.id), ("source", first(thing._sources, _LINES)), ("sink", thing._sink_endpoint or "")]
-    counts: List[_Fact] = [
+    counts = [
         (name, size(value) if name == "bytes" else number(value))
         for name, value in seen["counts"].items()
         # Part of the state.
         if name not in ("running", "workers")
     ]
-    here = facts(f"{seen['kind']} ({thing._state()}){_cell(seen)}", [*where, *counts])
+    here = facts(f"{seen['kind']} ({thing._state()}){_cell(seen)}", where)
+    done = table("until now", ("what", "count"), counts, ("count",))
     names = [name for name in ("socket", "source", "sink") if getattr(thing, name, None) is not None]
-    return [here, _sockets("sockets", [(None if name == "socket" else name, getattr(thing, name)) for name in names])]
+    return [
+        here,
+        done,
+        _sockets("sockets", [(None if name == "socket" else name, getattr(thing, name)) for name in names]),
+    ]
 
 
 def frame(thing: _core.Frame) -> str:
@@ -212,7 +217,8 @@ def _topic(text: str) -> str:
 def _waits(seen: Dict[str, Any]) -> List[str]:
     names = {"recv": "a message", "send": "room to send", "events": "events"}
     lines = [f"{names[wait['for']]}, for {span(wait['since'])}" for wait in seen["waits"]]
-    if seen["owes"] is not None:
+    # What a closed one owed, it owes no more.
+    if seen["owes"] is not None and not seen["closed"]:
         whose = "its reply" if seen["type"] == "REQ" else "you to send the reply"
         lines.append(f"{whose}, for {span(seen['owes'])}")
     return first(lines, _LINES)

@@ -143,7 +143,9 @@ def changed_context_options(context: Any) -> Dict[str, Any]:
 def defaults_for_sockets(context: Any) -> Dict[str, Any]:
     """The options that a context gives to its sockets; secrets as "(set)"."""
     names = {int(option): option.name for option in SocketOption}
-    given = {names.get(number, str(number)): value for number, value in list(context.sockopts.items())}
+    given = {
+        names.get(number, str(number)): value for number, value in list(context.__dict__.get("sockopts", {}).items())
+    }
     return {name.lower(): _told(name, value) for name, value in given.items()}
 
 

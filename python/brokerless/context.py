@@ -206,7 +206,7 @@ class Context(_core.Context, OptionAttributes, Shown, Generic[_Made]):
         """The sockets that this handle has made and that still exist."""
         while True:
             try:
-                return list(self._sockets)
+                return list(self.__dict__.get("_sockets", ()))
             except RuntimeError:
                 # Another thread made one meanwhile, which a set does not forgive who walks through it.
                 continue
