@@ -134,7 +134,7 @@ def test_no_reply_came(command, make_socket):
     rep = make_socket(zmq.REP, bind="tcp://127.0.0.1:*")
     done = command("send", "REQ", bound(rep), "Hello", "--timeout", "0.2")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "200 ms" in done.stderr
+    assert "nothing arrived within" in done.stderr
     assert done.stderr.count("\n") == 1
     assert rep.recv(timeout=20) == b"Hello"
 
@@ -156,7 +156,7 @@ def test_without_a_wait_what_cannot_leave_is_dropped(command, free_port):
         (["PUSH", "localhost:5555", "x"], "an endpoint is transport://address"),
         (["PUSH", "tcp://localhost:99999", "x"], "port 99999 is out of range"),
         (["PUSH", "tcp://localhost:0", "x"], "nobody listens on port 0"),
-        (["PUSH", "tcp://*:5555", "x"], "is not an endpoint to connect to"),
+        (["PUSH", "tcp://*:5555", "x"], "connect to one address"),
         (["PUSH", "inproc://here", "x"], "inproc is within one process"),
         (["PUSH", "nonsense://here", "x"], 'there is no transport "nonsense"'),
         (["PUSH", ">tcp://localhost:5555", "--bind", "x"], "which of them?"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -86,47 +87,65 @@ def empty() -> float:
     return min(taken)
 
 
+def check(end: Callable[[], float], empty: float, what: str) -> None:
+    """Ends kernels until one ends in time.
+
+    ipykernel's own threads may miss each other at the end of a busy machine's kernel, an empty one's, too, which takes Jupyter
+    2.5 s more. What somebody holds on to holds every one.
+    """
+    taken = []
+    while len(taken) < 5 and (not taken or taken[-1] >= empty + MORE):
+        taken.append(end())
+    print(f"{what}: {taken} s, empty {empty:.2f} s")
+    assert taken[-1] < empty + MORE
+
+
 @pytest.mark.parametrize("what", LEFT)
 def test_a_kernel_ends_with(empty: float, what: str) -> None:
-    with live_kernel() as kernel:
-        kernel.run(LOAD)
-        kernel.run(LEFT[what])
-        took = kernel.shut_down()
-        print(f"{what}: {took:.2f} s, empty {empty:.2f} s")
-        assert took < empty + MORE
+    def end() -> float:
+        with live_kernel() as kernel:
+            kernel.run(LOAD)
+            kernel.run(LEFT[what])
+            return kernel.shut_down()
+
+    check(end, empty, what)
 
 
 @pytest.mark.parametrize("what", LEFT)
 def test_a_kernel_is_restarted_with(empty: float, what: str) -> None:
-    with live_kernel() as kernel:
-        kernel.run(LOAD)
-        kernel.run(LEFT[what])
-        begun = time.monotonic()
-        kernel.manager.restart_kernel()
-        took = time.monotonic() - begun
-        print(f"{what}: {took:.2f} s, empty {empty:.2f} s")
-        assert took < empty + MORE
+    def restart() -> float:
+        with live_kernel() as kernel:
+            kernel.run(LOAD)
+            kernel.run(LEFT[what])
+            begun = time.monotonic()
+            kernel.manager.restart_kernel()
+            return time.monotonic() - begun
+
+    check(restart, empty, what)
 
 
 @pytest.mark.parametrize("what", AT_WORK)
 def test_a_kernel_ends_while_a_cell_waits(empty: float, what: str) -> None:
-    with live_kernel() as kernel:
-        kernel.run(LOAD)
-        ran = kernel.start("print('waiting', flush=True); " + AT_WORK[what])
-        ran.until(lambda: "waiting" in ran.text)
-        took = kernel.shut_down()
-        print(f"{what}: {took:.2f} s, empty {empty:.2f} s")
-        assert took < empty + MORE
+    def end() -> float:
+        with live_kernel() as kernel:
+            kernel.run(LOAD)
+            ran = kernel.start("print('waiting', flush=True); " + AT_WORK[what])
+            ran.until(lambda: "waiting" in ran.text)
+            return kernel.shut_down()
+
+    check(end, empty, what)
 
 
 def test_a_kernel_ends_with_a_peer(empty: float) -> None:
-    with live_kernel() as kernel:
-        kernel.run(LOAD + "from brokerless.jupyter import peers; peers.load(get_ipython())")
-        kernel.run("%%peer waits\nimport brokerless as zmq\nzmq.Context().socket(zmq.REP).recv()")
-        # A process is a child of the thread that started it.
-        tasks = Path(f"/proc/{kernel.pid}/task").iterdir()
-        (child,) = [pid for task in tasks for pid in (task / "children").read_text().split()]
-        took = kernel.shut_down()
-        print(f"a peer: {took:.2f} s, empty {empty:.2f} s")
-        assert took < empty + MORE
-        assert wait_until(lambda: not Path(f"/proc/{child}").exists())
+    def end() -> float:
+        with live_kernel() as kernel:
+            kernel.run(LOAD + "from brokerless.jupyter import peers; peers.load(get_ipython())")
+            kernel.run("%%peer waits\nimport brokerless as zmq\nzmq.Context().socket(zmq.REP).recv()")
+            # A process is a child of the thread that started it.
+            tasks = Path(f"/proc/{kernel.pid}/task").iterdir()
+            (child,) = [pid for task in tasks for pid in (task / "children").read_text().split()]
+            took = kernel.shut_down()
+            assert wait_until(lambda: not Path(f"/proc/{child}").exists())
+            return took
+
+    check(end, empty, "a peer")

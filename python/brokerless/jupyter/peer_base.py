@@ -56,7 +56,7 @@ class Peer(abc.ABC):
 
     @abc.abstractmethod
     def sockets(self, timeout: float) -> Optional[List[Dict[str, Any]]]:
-        """Surveys of its sockets; None if it does not tell in time."""
+        """Surveys of its sockets; None if it does not tell within `timeout` seconds."""
 
     @property
     def age(self) -> float:

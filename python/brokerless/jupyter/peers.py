@@ -51,7 +51,7 @@ def surveys(timeout: float = 0.5) -> List[Dict[str, Any]]:
 
 
 def table(timeout: float = 0.5) -> peer_table.PeerTable:
-    """What `%peers` shows."""
+    """What `%peers` shows. A peer that does not tell within `timeout` seconds is listed without its sockets."""
     give_up = time.monotonic() + timeout
     for peer in find():
         if isinstance(peer, ProcessPeer):
