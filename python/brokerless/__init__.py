@@ -49,9 +49,11 @@ __revision__ = ""
 # What few programs use, and where it is: imported when somebody asks for it, so that the package starts quickly.
 _LATER = {
     "Dashboard": "._dashboard",
+    "Diagram": "._diagram",
     "Stopwatch": ".sugar.stopwatch",
     "backend": ".backend",
     "devices": ".devices",
+    "diagram": "._diagram",
     "doctor": "._doctor",
     "install_as_zmq": "._alias",
     "load_ipython_extension": ".jupyter",
@@ -65,6 +67,7 @@ __all__ = [
     "Context",
     "Dashboard",  # noqa: F405  see _LATER
     "DeviceStats",
+    "Diagram",  # noqa: F405  see _LATER
     "Forwarder",
     "Frame",
     "IPC_PATH_MAX_LEN",
@@ -84,6 +87,7 @@ __all__ = [
     "curve_keypair",
     "curve_public",
     "device",
+    "diagram",  # noqa: F405  see _LATER
     "doctor",  # noqa: F405  see _LATER
     "get_includes",
     "get_library_dirs",

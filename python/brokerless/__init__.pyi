@@ -18,6 +18,8 @@ from ._core import strerror as strerror
 from ._core import zmq_errno as zmq_errno
 from ._core import zmq_version_info as zmq_version_info
 from ._dashboard import Dashboard as Dashboard
+from ._diagram import Diagram as Diagram
+from ._diagram import diagram as diagram
 from ._doctor import doctor as doctor
 from ._trace import trace as trace
 from ._version import COPY_THRESHOLD as COPY_THRESHOLD

@@ -6,6 +6,7 @@ IPython is not imported for this: where there is a notebook, it has been.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import sys
 import uuid
 from typing import Any, Dict, Optional, Set, Tuple
@@ -55,6 +56,15 @@ class CellOutput:
 
 _live: Set[CellOutput] = set()
 _watched: Set[int] = set()
+
+
+def _stop_all() -> None:
+    """At the end of the process: nobody may be drawing when the interpreter goes."""
+    for output in list(_live):
+        output._artist.stop()
+
+
+atexit.register(_stop_all)
 
 
 def show_once(bundle: Dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ A native thread samples (see `_core.Sampler`), another of Python draws, in a not
 
 from __future__ import annotations
 
-import atexit
 import contextvars
 import math
 import os
@@ -14,7 +13,6 @@ import sys
 import threading
 import time
 import uuid
-import weakref
 from typing import Any, Dict, List, Optional, TextIO, Union
 
 from . import _core
@@ -185,7 +183,6 @@ class Dashboard:
         self._thread = threading.Thread(
             target=context.run, args=(self._keep_drawing, self._output), name="brokerless dashboard", daemon=True
         )
-        _living.add(self)
         self._thread.start()
 
     def _keep_drawing(self, output: CellOutput) -> None:
@@ -239,15 +236,3 @@ class Dashboard:
 def _back(lines: int) -> str:
     """Takes a terminal's cursor up again, and clears what is below."""
     return f"\x1b[{lines}F\x1b[J" if lines else ""
-
-
-_living: weakref.WeakSet[Dashboard] = weakref.WeakSet()
-
-
-def _stop_all() -> None:
-    """At the end of the process: nobody may be drawing when the interpreter goes."""
-    for dashboard in list(_living):
-        dashboard.stop()
-
-
-atexit.register(_stop_all)
