@@ -229,9 +229,9 @@ print(by_worker)
 assert sorted(by_worker) == ["anna", "anna", "ben", "ben"], "in turn"
 
 # %% [markdown]
-# `zmq.diagram()` draws what is open, here and in the peers: a filled port binds, an open one connects, and on the lines stands how much went which
-# way. `zmq.diagram(live=True)` follows what happens, `save("x.svg")` keeps the picture, and `save("x.mmd")` a text which Markdown cells and many
-# wikis draw themselves.
+# `zmq.diagram()` draws what is open, here and in the peers. Lines end in a full square at the socket that binds, in an open circle at the one that
+# connects, and have the numbers of messages. `zmq.diagram(live=True)` follows what happens; `save("x.svg")` keeps the picture, `save("x.md")` a text
+# of which JupyterLab and many wikis draw it themselves.
 
 # %%
 client = context.socket(zmq.REQ)
