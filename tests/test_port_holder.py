@@ -135,11 +135,17 @@ def test_another_process_that_is_no_child(refusal):
     assert "child" not in said
 
 
-def test_the_kernel_of_another_notebook(refusal):
+def test_the_parent_of_this_process(taken):
+    bind = f"import brokerless as zmq\nzmq.Context().socket(zmq.REP).bind('tcp://127.0.0.1:{taken}')"
+    child = subprocess.run([sys.executable, "-c", bind], capture_output=True, text=True, timeout=60)
+    assert f"is taken by pid {os.getpid()} (" in child.stderr
+    assert "), the parent of this process, running since" in child.stderr
+
+
+@pytest.mark.parametrize("module", ["ipykernel_launcher", "brokerless.kernel"])
+def test_the_kernel_of_another_notebook(refusal, module):
     variables = {**os.environ, "JPY_SESSION_NAME": "/home/me/course/03 server.ipynb"}
-    with subprocess.Popen(
-        [sys.executable, "-c", BETWEEN, HOLDER, "ipykernel_launcher"], env=variables, **PIPES
-    ) as between:
+    with subprocess.Popen([sys.executable, "-c", BETWEEN, HOLDER, module], env=variables, **PIPES) as between:
         pid, port = between.stdout.readline().split()
         said = refusal(f"tcp://127.0.0.1:{port}")
         between.communicate(timeout=10)

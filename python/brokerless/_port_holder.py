@@ -197,8 +197,10 @@ def _process(pid: int) -> str:
     name = process_name(pid)
     if name is None and len(stat) > 1 and stat[1] == str(os.getpid()):
         name = "a child of this process"
-    elif name is None and "ipykernel" in command and _notebook(pid):
+    elif name is None and ("ipykernel" in command or "brokerless.kernel" in command) and _notebook(pid):
         name = f"the kernel of {_notebook(pid)}"
+    elif name is None and pid == os.getppid():
+        name = "the parent of this process"
     if name is not None:
         text += f", {name}"
     since = _since(stat)

@@ -263,6 +263,13 @@ def test_one_that_has_just_been_started_is_asked_as_well(shared: LiveKernel) -> 
     assert shared.run(code).shown == ["[None]"]
 
 
+def test_one_that_ends_while_it_is_asked_is_left_out(shared: LiveKernel) -> None:
+    pid = number(shared.run(f"%%peer mortal\n{WAITS}"))
+    os.kill(pid, signal.SIGSTOP)
+    kill = f"threading.Timer(0.1, os.kill, ({pid}, signal.SIGKILL)).start()"
+    assert shared.run(f"{kill}\npeers.surveys(20)").shown == ["[]"]
+
+
 def test_an_interrupt_of_the_kernel_is_not_the_peers(shared: LiveKernel) -> None:
     pid = number(shared.run(f"%%peer calm\n{WAITS}"))
     ran = shared.start("print('waiting')\ntime.sleep(50)")

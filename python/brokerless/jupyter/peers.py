@@ -47,7 +47,9 @@ def surveys(timeout: float = 0.5) -> List[Dict[str, Any]]:
     give_up = time.monotonic() + timeout
     for peer in processes:
         peer.ask()
-    return [peer.survey(timeout, give_up) for peer in processes]
+    told = [(peer, peer.survey(timeout, give_up)) for peer in processes]
+    # Who has ended meanwhile has nothing any more.
+    return [survey for peer, survey in told if peer.is_alive or "error" not in survey]
 
 
 def table(timeout: float = 0.5) -> peer_table.PeerTable:
