@@ -11,7 +11,7 @@ from tools.notebooks import has_tag, lecture_sources, read_source
 
 def test_all_of_the_lecture_is_tried() -> None:
     names = [source.stem for source in browser_test.chosen([])]
-    assert names == [*(source.stem for source in lecture_sources()), "at_home", "picture"]
+    assert names == [*(source.stem for source in lecture_sources()), "at_home", "questions"]
     assert [source.stem for source in browser_test.chosen(["pair", "home"])] == ["01_pair", "at_home"]
 
 
@@ -22,7 +22,7 @@ def test_ports_are_free_ones() -> None:
     assert "PORT = 5556" in cells[injected - 1].source and "PORT = 5556" not in cells[injected].source
 
 
-@pytest.mark.parametrize("name", ["at_home", "picture"])
+@pytest.mark.parametrize("name", ["at_home", "questions"])
 def test_magics_survive_the_script(name: str) -> None:
     sources = [cell.source for cell in read_source(browser_test.OWN / f"{name}.py").cells]
     assert any(source.startswith("%%peer ") for source in sources)

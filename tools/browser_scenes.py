@@ -104,13 +104,15 @@ def end(page: NotebookPage) -> None:
 
 
 def for_readme(page: NotebookPage) -> None:
-    """What the notebook tests/browser/picture.py shows once something has happened in it; its peers run until it ends."""
+    """What the notebook tests/browser/questions.py shows once something has happened in it; its peers run until it ends."""
     page.run_all(CELL_LIMIT)
     page.check_outputs()
-    peer, board = page.cell("peer"), page.cell("dashboard")
-    # page.drawing(page.cell("diagram"))
-    page.until(lambda: "request 10,000" in page.output(peer), "the peers do not get on", CELL_LIMIT)
-    page.drawing(board)
+    peer, diagram, board = (page.cell(tag) for tag in ("peer", "diagram", "dashboard"))
+    page.until(lambda: "question 10,000" in page.output(peer), "the peers do not get on", CELL_LIMIT)
+    drawn = [str(page.drawing(cell).text_content()) for cell in (diagram, board)]
+    # It was drawn first when nobody was connected.
+    _must("server" in drawn[0] and "client" in drawn[0], f"the diagram has not followed: {drawn[0]}")
+    _must("to the backend" in drawn[1], f"the dashboard shows {drawn[1]}")
     # The list of files gives its room to the notebook, of which no cell is to look chosen.
     page.page.keyboard.press("Escape")
     page.page.keyboard.press("Control+b")

@@ -31,7 +31,7 @@ OWN = ROOT / "tests" / "browser"
 SHOT = ROOT / "docs" / "notebook.png"
 WINDOW = {"width": 1400, "height": 900}
 #: For README, where what is wide becomes small.
-SHOT_WINDOW = {"width": 1100, "height": 1200}
+SHOT_WINDOW = {"width": 1000, "height": 1260}
 
 #: Seconds for a whole notebook of the lecture.
 LIMIT = 120.0
@@ -109,7 +109,7 @@ def chosen(names: List[str]) -> Dict[Path, Callable[[Run, Path], None]]:
     all_of_them = {
         **dict.fromkeys(lecture_sources(), Run.lesson),
         OWN / "at_home.py": Run.scenes,
-        OWN / "picture.py": Run.shot,
+        OWN / "questions.py": Run.shot,
     }
     return {source: how for source, how in all_of_them.items() if not names or any(n in source.stem for n in names)}
 
@@ -145,7 +145,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             browser.close()
         complaints = lab.complaints()
     if options.shot and not run.failed:
-        shutil.copy(BUILD / "picture.png", SHOT)
+        shutil.copy(BUILD / "questions.png", SHOT)
     if complaints:
         run.failed.append("the server")
         print("\n".join(["JupyterLab's server says:", *complaints]))

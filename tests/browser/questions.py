@@ -18,31 +18,29 @@ device = zmq.Queue("tcp://127.0.0.1:*", "tcp://127.0.0.1:*").start()
 
 # %% tags=["peer"]
 # %%peer server --env backend=device.backend_endpoint
-import os
 import brokerless as zmq
 
 with zmq.Context() as context, context.socket(zmq.REP) as socket:
     socket.connect(backend)
-    print("the server runs beside the notebook, as process", os.getpid())
-    for number, question in enumerate(socket):
+    for number, question in enumerate(socket, 1):
         socket.send(question.upper())
-        if number in (0, 1_000, 10_000):
-            print(f"request {number:,}: {question.decode()}")
+        if number in (1, 100, 10_000):
+            print(f"question {number:,}: {question.decode()}")
 
 # %% tags=["client"]
 # %%peer client --env frontend=device.frontend_endpoint
-import math
+import random
 import time
 import brokerless as zmq
 
 with zmq.Context() as context, context.socket(zmq.REQ) as socket:
     socket.connect(frontend)
     while True:
-        socket.request(b"hello", timeout=1)
-        time.sleep(0.0002 * (1 + math.sin(2 * time.monotonic())))
+        socket.request(b"are you there?", timeout=1)
+        time.sleep(random.random() / 2_000)
 
 # %% tags=["diagram"]
-zmq.diagram()
+zmq.diagram(live=True)
 
 # %% tags=["dashboard"]
 device.dashboard()
