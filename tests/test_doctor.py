@@ -128,7 +128,7 @@ def test_both_bind(make_socket: Any) -> None:
 
 def test_a_device_that_waits_for_its_clients_and_servers_is_well(make_device: Any) -> None:
     device = make_device(zmq.Queue)
-    report = zmq.doctor(device.frontend, device.backend)
+    report = zmq.doctor(device)
     assert not report
     assert {one.severity for one in report} == {"hint"}
     assert [one.cure for one in report] == [

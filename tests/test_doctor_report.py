@@ -71,7 +71,7 @@ def test_without_sockets_it_looks_at_all_of_the_users(make_socket: Any, loose_ct
 
 
 def test_what_is_no_socket() -> None:
-    with pytest.raises(TypeError, match=r"doctor\(\) looks at sockets, not at 'tcp"):
+    with pytest.raises(TypeError, match=r"doctor\(\) looks at sockets, devices and roles of pipelines, not at 'tcp"):
         zmq.doctor("tcp://127.0.0.1:5555")
 
 

@@ -102,7 +102,7 @@ def doctor(*sockets: Any, peers: bool = True, surveys: Optional[Iterable[Dict[st
     Nothing is received or changed by the look. It takes no time but for host names, which are looked up for two seconds at
     most. What is returned prints as text, shows as HTML in a notebook, and is true if there are problems.
 
-    Raises TypeError for what is no socket.
+    A device, or a role of a pipeline, stands for its sockets. Raises TypeError for what is neither.
     """
     if surveys is None:
         scene = Scene(_gather(peers), os.getpid())
@@ -110,7 +110,7 @@ def doctor(*sockets: Any, peers: bool = True, surveys: Optional[Iterable[Dict[st
         scene = Scene(surveys, None)
     chosen = scene.users()
     if sockets:
-        wanted = [_survey.socket_survey(_checked(socket)) for socket in sockets]
+        wanted = [_survey.socket_survey(socket) for thing in sockets for socket in _sockets_of(thing)]
         known = {seen.key: seen for seen in scene.sockets}
         strange = Scene([{**_empty(), "sockets": [one for one in wanted if one["key"] not in known]}], os.getpid())
         scene.sockets += strange.sockets
@@ -126,12 +126,18 @@ def doctor(*sockets: Any, peers: bool = True, surveys: Optional[Iterable[Dict[st
     return Report(findings)
 
 
-def _checked(socket: Any) -> Any:
+def _sockets_of(thing: Any) -> List[Any]:
+    from .device import _Device
     from .socket import Socket
 
-    if not isinstance(socket, Socket):
-        raise TypeError(f"doctor() looks at sockets, not at {socket!r}")
-    return socket
+    if isinstance(thing, Socket):
+        return [thing]
+    if isinstance(thing, _Device):
+        return list(thing._sockets)
+    sockets = _survey.sockets_of_role(thing)
+    if not sockets:
+        raise TypeError(f"doctor() looks at sockets, devices and roles of pipelines, not at {thing!r}")
+    return sockets
 
 
 def _empty() -> Dict[str, Any]:

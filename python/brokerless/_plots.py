@@ -146,8 +146,10 @@ def plot(box: Box, title: str, unit: str, lines: Sequence[Line], span: Tuple[flo
             f'<text x="{x - 4:g}" y="{at + 3:.1f}" text-anchor="end" opacity=".75">{text_in(si(tick))}</text>'
         )
     for tick in _time_ticks(left, right):
+        # The last one ends where the plot does, and the picture.
+        anchor = "end" if across(tick) > x + width - 10 else "middle"
         parts.append(
-            f'<text x="{across(tick):.1f}" y="{y + height + 13:g}" text-anchor="middle" opacity=".75">'
+            f'<text x="{across(tick):.1f}" y="{y + height + 13:g}" text-anchor="{anchor}" opacity=".75">'
             f"{text_in(clock(tick))}</text>"
         )
     parts.append(f'<path d="M{x:g} {y:g}v{height:g}h{width:g}" fill="none" stroke="currentColor" stroke-opacity=".4"/>')

@@ -105,7 +105,7 @@ def device_survey(device: Any) -> Dict[str, Any]:
 
 def role_survey(role: Any) -> Dict[str, Any]:
     """All that is known of a role of a pipeline: its sockets by their keys, and its own counts."""
-    sockets = [socket for name in ("socket", "source", "sink") for socket in [getattr(role, name, None)] if socket]
+    sockets = sockets_of_role(role)
     return {
         "key": f"{os.getpid()}.role.{id(role):x}",
         "kind": type(role).__name__,
@@ -114,6 +114,12 @@ def role_survey(role: Any) -> Dict[str, Any]:
         "opened_by": _opened.opened_by(role),
         "cell": cell_number(role),
     }
+
+
+def sockets_of_role(role: Any) -> List[Any]:
+    """The sockets of a role of a pipeline; none for what is no role."""
+    found = (getattr(role, name, None) for name in ("socket", "source", "sink"))
+    return [socket for socket in found if isinstance(socket, _core.Socket)]
 
 
 def changed_options(socket: Any) -> Dict[str, Any]:
