@@ -37,6 +37,8 @@ def test_each_scene_says_what_it_shows() -> None:
 def test_what_cannot_be_tried(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert browser_test.main(["nothing_of_that_name"]) == 2
     assert "no notebook's name contains nothing_of_that_name" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        browser_test.main(["--shot", "pair"])
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
     assert browser_test.main([]) == 2
     assert "install the Debian package chromium" in capsys.readouterr().err

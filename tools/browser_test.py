@@ -123,6 +123,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     if not notebooks:
         print(f"no notebook's name contains {' or '.join(options.names)}", file=sys.stderr)
         return 2
+    if options.shot and OWN / "questions.py" not in notebooks:
+        parser.error("--shot is a picture of the notebook questions, which is not among these")
     name = os.environ.get("CHROMIUM", "chromium")
     program = shutil.which(name)
     if program is None:
