@@ -8,7 +8,7 @@ from ._diagram_graph import MORE, NOTE, Graph, Node, Port
 from ._diagram_links import DOWN, Link
 
 #: How many of a kind stay.
-_KEPT = 2
+_KEPT = 4
 
 _Alike = Tuple[Optional[int], str, FrozenSet[Tuple[str, bool, str]]]
 
@@ -23,10 +23,9 @@ def clustered(graph: Graph, most: int) -> Graph:
         if excess <= 0:
             break
         # What stands for others takes a place itself.
-        gone = min(len(alike) - _KEPT, excess + 1)
-        if gone > 1:
-            groups.append(alike[-gone:])
-            excess -= gone - 1
+        if len(alike) > _KEPT + 1:
+            groups.append(alike[_KEPT:])
+            excess -= len(alike) - _KEPT - 1
     if excess > 0:
         groups = _in_the_order_of_processes(graph, most)
     return _replaced(graph, groups)

@@ -11,7 +11,7 @@ from ._diagram_graph import DEVICE, MORE, NOTE, ROLE, STRANGERS, Graph, Node, Po
 from ._diagram_layout import MARGIN, Area, layout
 from ._diagram_links import DOWN
 from ._diagram_text import about, alone, columns, line, middle, summary, text
-from ._html import colour, number, text_in
+from ._html import colour, number, printable, text_in
 
 #: Boxes in one picture, at most.
 MOST = 60
@@ -112,7 +112,7 @@ def _size(graph: Graph, node: Node) -> Tuple[float, float]:
         return _USUAL, _SOCKET
     if node.kind == NOTE:
         return _between(columns(node.title) * _SMALL + 20), _SOCKET
-    wide = [columns(_first(port, node)[0] + _first(port, node)[1]) * _LETTER + 30 for port in node.ports]
+    wide = [columns(printable("".join(_first(port, node)))) * _LETTER + 30 for port in node.ports]
     wide += [columns(_below(port, False)) * _SMALL + 18 for port in node.ports]
     # A socket that has no connections says so.
     wide.append(
@@ -192,7 +192,8 @@ def _port(graph: Graph, node: Node, port: Port, area: Area, is_alone: bool) -> L
     left, right = _first(port, node)
     below = _below(port, is_alone)
     y = area.y + (18 if below else area.height / 2 + 4)
-    lines.append(_text("b", area.x + 10, y, left))
+    room = int((area.width - 24 - columns(right) * _SMALL) / _LETTER)
+    lines.append(_text("b", area.x + 10, y, middle(left, room)))
     if right:
         lines.append(_text("s q", area.x + area.width - 10, y, right, "end"))
     if below:

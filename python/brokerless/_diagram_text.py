@@ -22,12 +22,20 @@ def middle(text: str, width: int) -> str:
     text = printable(text)
     if columns(text) <= width:
         return text
-    head, tail = text, text
-    while columns(head) > (width - 1) // 2:
-        head = head[:-1]
-    while columns(tail) > width - 1 - columns(head):
-        tail = tail[1:]
-    return f"{head}…{tail}" if width > 0 else ""
+    if width < 1:
+        return ""
+    head = _fitting(text, (width - 1) // 2)
+    tail = _fitting(text[::-1], width - 1 - columns(head))[::-1]
+    return f"{head}…{tail}"
+
+
+def _fitting(text: str, width: int) -> str:
+    """As much of its beginning as has room."""
+    # What takes no column itself makes no text endless.
+    text = text[: 2 * width]
+    while columns(text) > width:
+        text = text[:-1]
+    return text
 
 
 def summary(graph: Graph) -> str:
