@@ -22,6 +22,8 @@ class Port(NamedTuple):
     connected: Tuple[str, ...] = ()
     sent: int = 0
     received: int = 0
+    #: Whether it has no link at all, shown or not.
+    alone: bool = False
 
 
 class Node(NamedTuple):
@@ -71,6 +73,7 @@ def graph(
     scene = Scene(surveys, None)
     sockets = list({seen.key: seen for seen in scene.users() if not seen.data["closed"]}.values())
     links, strangers = links_of(scene, sockets)
+    used = {key for link in links for key in (link.source, link.target)}
     notes = [process for process in scene.processes if process.get("error")]
     if only is not None:
         # The other sides of the things themselves, too.
@@ -86,7 +89,7 @@ def graph(
     ]
     nodes: List[Node] = []
     for at, process in enumerate(there):
-        nodes += _nodes([seen for seen in sockets if seen.process is process], process, at)
+        nodes += _nodes([seen for seen in sockets if seen.process is process], process, at, used)
         if process in notes:
             said = str(process["error"])
             nodes.append(Node(f"{at} note", NOTE, said, at, (), details=(said,)))
@@ -114,7 +117,7 @@ def _names(processes: Sequence[Dict[str, Any]], names: Dict[int, str]) -> Tuple[
     )
 
 
-def _nodes(sockets: Sequence[Seen], process: Dict[str, Any], at: int) -> List[Node]:
+def _nodes(sockets: Sequence[Seen], process: Dict[str, Any], at: int, used: Collection[str]) -> List[Node]:
     things = {thing["key"]: thing for thing in [*process.get("devices", []), *process.get("roles", [])]}
     nodes: Dict[str, Node] = {}
     for seen in sockets:
@@ -123,9 +126,9 @@ def _nodes(sockets: Sequence[Seen], process: Dict[str, Any], at: int) -> List[No
         if key in nodes:
             continue
         if thing is None:
-            nodes[key] = Node(key, SOCKET, seen.type, at, (_port(seen),), seen.data.get("cell"))
+            nodes[key] = Node(key, SOCKET, seen.type, at, (_port(seen, used),), seen.data.get("cell"))
             continue
-        parts = [_port(other, _side(other, thing)) for other in sockets if _owner(other) == key]
+        parts = [_port(other, used, _side(other, thing)) for other in sockets if _owner(other) == key]
         device = "frontend" in thing
         nodes[key] = Node(
             key,
@@ -157,9 +160,9 @@ def _moved(device: Dict[str, Any]) -> Tuple[int, int]:
     return stats["frontend_messages"], stats["backend_messages"]
 
 
-def _port(seen: Seen, side: str = "") -> Port:
+def _port(seen: Seen, used: Collection[str], side: str = "") -> Port:
     bound, connected = (tuple(dict.fromkeys(ends)) for ends in (seen.bound, seen.connected))
-    return Port(seen.key, seen.type, side, bound, connected, seen.sent, seen.received)
+    return Port(seen.key, seen.type, side, bound, connected, seen.sent, seen.received, seen.key not in used)
 
 
 def _of_strangers(found: Strangers) -> Node:

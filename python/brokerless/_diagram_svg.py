@@ -113,11 +113,7 @@ def _size(graph: Graph, node: Node) -> Tuple[float, float]:
     if node.kind == NOTE:
         return _between(columns(node.title) * _SMALL + 20), _SOCKET
     wide = [columns(printable("".join(_first(port, node)))) * _LETTER + 30 for port in node.ports]
-    wide += [columns(_below(port, False)) * _SMALL + 18 for port in node.ports]
-    # A socket that has no connections says so.
-    wide.append(
-        columns(alone(Port("", ""))) * _SMALL + 18 if any(not p.bound and not p.connected for p in node.ports) else 0
-    )
+    wide += [columns(_below(port)) * _SMALL + 18 for port in node.ports]
     if node.kind not in (DEVICE, ROLE):
         return _between(max(wide)), _SOCKET
     wide = [one + 2 * _INSET for one in wide] + [columns(node.title + _cell(node)) * _LETTER + 40]
@@ -146,14 +142,13 @@ def _first(port: Port, node: Node) -> Tuple[str, str]:
     return port.type, port.side or _cell(node)
 
 
-def _below(port: Port, is_alone: bool) -> str:
+def _below(port: Port) -> str:
     if port.bound:
         return port.bound[0] + (f" +{len(port.bound) - 1}" if len(port.bound) > 1 else "")
-    return alone(port) if is_alone else ""
+    return alone(port) if port.alone else ""
 
 
 def _node(graph: Graph, node: Node, area: Area, ends: Dict[str, Ends]) -> List[str]:
-    used = {key for link in graph.links for key in (link.source, link.target)}
     lines = [f"<g><title>{_lines(about(graph, node))}</title>"]
     if node.kind in (STRANGERS, MORE, NOTE):
         lines += _dashed(node, area)
@@ -162,7 +157,7 @@ def _node(graph: Graph, node: Node, area: Area, ends: Dict[str, Ends]) -> List[s
     if node.kind not in (DEVICE, ROLE):
         (port,) = node.ports
         ends[port.key] = _ends(node, area, area.y + area.height / 2)
-        return _port(graph, node, port, area, port.key not in used)
+        return _port(graph, node, port, area)
     lines.append(_rect("n", area, 6))
     lines.append(_text("b", area.x + 10, area.y + 16, middle(node.title, int(area.width / _LETTER) - 6)))
     lines.append(_text("s q", area.x + area.width - 10, area.y + 16, _cell(node), "end"))
@@ -171,7 +166,7 @@ def _node(graph: Graph, node: Node, area: Area, ends: Dict[str, Ends]) -> List[s
     for at, port in enumerate(node.ports):
         inner = Area(area.x + _INSET, y, area.width - 2 * _INSET, _SOCKET)
         ends[port.key] = _ends(node, area, y + _SOCKET / 2)
-        lines += _port(graph, node, port, inner, port.key not in used)
+        lines += _port(graph, node, port, inner)
         y += _SOCKET + _BETWEEN
         if at == 0 and len(node.ports) > 1:
             there, back = node.moved or (None, None)
@@ -184,13 +179,13 @@ def _ends(node: Node, area: Area, y: float) -> Ends:
     return Ends(node.key, area.x, area.x + area.width, y)
 
 
-def _port(graph: Graph, node: Node, port: Port, area: Area, is_alone: bool) -> List[str]:
+def _port(graph: Graph, node: Node, port: Port, area: Area) -> List[str]:
     """A socket: with a double border and filled if it binds."""
     lines = [f"<g><title>{_lines(about(graph, node, port))}</title>", _rect("h" if port.bound else "n", area, 4)]
     if port.bound:
         lines.append(_rect("i", Area(area.x + 3, area.y + 3, area.width - 6, area.height - 6), 2))
     left, right = _first(port, node)
-    below = _below(port, is_alone)
+    below = _below(port)
     y = area.y + (18 if below else area.height / 2 + 4)
     room = int((area.width - 24 - columns(right) * _SMALL) / _LETTER)
     lines.append(_text("b", area.x + 10, y, middle(left, room)))

@@ -55,11 +55,10 @@ def text(graph: Graph) -> str:
     """A line for each connection, who connects first; then those that have none."""
     ends = _ends(graph)
     lines = [_line(graph, link, ends) for link in graph.links]
-    used = {key for link in graph.links for key in (link.source, link.target)}
     for node in graph.nodes:
         if node.kind == NOTE:
             lines.append(f"{graph.processes[node.process or 0]}: {node.title}")
-        lines += [_lonely(graph, node, port) for port in node.ports if port.key not in used]
+        lines += [_lonely(graph, node, port) for port in node.ports if port.alone]
     return "\n".join(map(printable, lines)) or "No socket is open."
 
 
