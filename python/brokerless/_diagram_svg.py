@@ -204,7 +204,7 @@ def _dashed(node: Node, area: Area) -> List[str]:
     if node.kind == STRANGERS and node.many == 1 and node.details:
         above, below = "peer at", node.details[0]
     if node.kind == NOTE:
-        above, below = "no answer", node.title
+        above, below = "nothing known", node.title
     letter = _LETTER if columns(above) * _LETTER <= room else _SMALL
     size = "" if letter == _LETTER else "s"
     y = area.y + (18 if below else area.height / 2 + 4)
