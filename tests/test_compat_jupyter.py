@@ -181,7 +181,7 @@ def test_another_sdist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @contextmanager
 def site_of(folder: Path) -> Iterator[Dict[str, str]]:
     (folder / "sitecustomize.py").write_text("")
-    yield {"PYTHONPATH": str(folder), "JUPYTER_PATH": "/x", "HOME": "/root", "PATH": "/bin"}
+    yield {"PYTHONPATH": str(folder), "JUPYTER_PATH": "/x", "CI": "true", "HOME": "/root", "PATH": "/bin"}
 
 
 def test_what_the_suites_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
