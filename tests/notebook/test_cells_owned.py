@@ -276,6 +276,32 @@ def test_a_context_whose_end_was_interrupted_is_in_nobodys_way(kernel, cell, nam
         assert cell("print(own.closed, mine.closed)", one) == ("True False\n" if one == name + "b" else "True True\n")
 
 
+STOPS = """
+import os, signal
+class Stops(zmq.Socket):
+    def close(self, linger=None):
+        super().close(linger)
+        os.kill(os.getpid(), signal.SIGINT)
+stops, other = Stops(ctx, zmq.PAIR), ctx.socket(zmq.PAIR)
+ran = False
+"""
+
+
+def test_an_interrupt_while_its_last_run_is_closed_ends_the_cell(kernel, cell, name):
+    cell(STOPS, name)
+    again = kernel.start("ran = True", name).done()
+    (line,) = again.errors[0]["traceback"]
+    assert line == "KeyboardInterrupt: interrupted before the cell's code began"
+    assert again.reply["ename"] == "KeyboardInterrupt" and not again.text
+    assert cell("print(stops.closed, other.closed, ran)") == "True True False\n"
+
+
+def test_an_interrupt_of_a_cell_that_is_no_python_ends_no_other(kernel, cell, name):
+    cell(STOPS, name)
+    assert kernel.start("1 +", name).done().reply["ename"] == "SyntaxError"
+    assert cell("print(ran)") == "False\n"
+
+
 def test_the_shared_context_is_never_ended(cell, name):
     cell("zmq.Context.instance().term(); shared = zmq.Context.instance(); sock = shared.socket(zmq.PAIR)", name)
     cell("'edited'", name)

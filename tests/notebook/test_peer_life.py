@@ -118,8 +118,8 @@ def test_who_waits_for_the_end_of_one_can_be_interrupted(shared: LiveKernel, cod
     ran = shared.start(code)
     peer.until(lambda: "asked" in peer.text)
     shared.interrupt_now(ran)
-    told = "\n".join(line for error in ran.errors for line in error["traceback"])
-    assert told == "KeyboardInterrupt: not ended yet: deaf; `%stop` asks again"
+    assert ran.reply["ename"] == "KeyboardInterrupt"
+    assert ran.reply["traceback"] == ["KeyboardInterrupt: not ended yet: deaf; `%stop` asks again"]
     assert "stopping" in shared.run("%peers").shown[0]
 
 

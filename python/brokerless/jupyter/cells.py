@@ -10,6 +10,7 @@ A thread that did not inherit the cell's context counts as the cell's that runs 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 import weakref
@@ -17,6 +18,7 @@ from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .. import _opened, _survey
+from .interrupt_early import uninterrupted
 
 #: What serves the notebook itself: sockets opened by these are no cell's, even if a cell's `print()` made them do it.
 MACHINERY = frozenset(
@@ -144,6 +146,7 @@ def unload(shell: Any) -> None:
 # What IPython calls
 
 
+@uninterrupted
 def _begins(info: Any) -> None:
     running = _running.setdefault(threading.get_ident(), [])
     if running and _request(running[0].cell) == _request(None):
@@ -165,6 +168,7 @@ def _enter(cell: Cell, info: Any) -> None:
     _last = cell
 
 
+@functools.partial(uninterrupted, ends_cell=False)
 def _ended(result: Any) -> None:
     running = _running.get(threading.get_ident())
     if not running:

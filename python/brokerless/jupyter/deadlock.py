@@ -8,6 +8,7 @@ four times a second while a cell runs, and says so in the cell, once.
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import sys
 import threading
@@ -21,6 +22,7 @@ from ..error import ZMQError
 from ..socket import Socket
 from . import interrupt_where
 from .cells import MACHINERY
+from .interrupt_early import uninterrupted
 
 #: How long a call may wait, in seconds.
 PATIENCE = 1.0
@@ -143,6 +145,7 @@ def _is_users(task: Any) -> bool:
     return frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] not in MACHINERY
 
 
+@uninterrupted
 def _begins(info: Any) -> None:
     if _watch is None or threading.current_thread() is not threading.main_thread():
         return
@@ -154,6 +157,7 @@ def _begins(info: Any) -> None:
     _watch.begins(Running(loop))
 
 
+@functools.partial(uninterrupted, ends_cell=False)
 def _ended(result: Any) -> None:
     if _watch is not None and threading.current_thread() is threading.main_thread():
         _watch.ends()

@@ -8,7 +8,8 @@ import time
 from typing import Any, Dict, List, Optional, Sequence
 
 from . import cells
-from .peer_output import CellOutput, PeerFailed, WaitInterrupted, coloured
+from .interrupted import interrupted
+from .peer_output import CellOutput, PeerFailed, coloured
 
 
 class Peer(abc.ABC):
@@ -71,14 +72,14 @@ class Peer(abc.ABC):
     def wait(self) -> Optional[str]:
         """Waits for the end of one that was made to be awaited; the repr() of its cell's last expression.
 
-        Raises PeerFailed if it failed or was stopped, WaitInterrupted (a KeyboardInterrupt) if the wait is interrupted.
+        Raises PeerFailed if it failed or was stopped, KeyboardInterrupt if the wait is interrupted.
         """
         try:
             self.ended.wait()
         except KeyboardInterrupt:
             self.wait_no_more()
             goes_on = f"the peer {self.name} goes on; `%stop {self.name}` ends it"
-            raise WaitInterrupted(goes_on if self.is_alive else f"the peer {self.name} has just ended") from None
+            raise interrupted(goes_on if self.is_alive else f"the peer {self.name} has just ended") from None
         if self.stopped_as:
             raise PeerFailed(f"the peer {self.name} was {self.stopped_as}")
         if self.error is not None:

@@ -11,8 +11,9 @@ from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
 
 from . import cells, peer_line, peers
+from .interrupted import interrupted
 from .peer_code import CellCode
-from .peer_output import CellOutput, WaitInterrupted
+from .peer_output import CellOutput
 from .peer_process import CannotStart, ProcessPeer
 from .peer_thread import ThreadPeer
 from .peer_values import CannotHandOver, pack
@@ -144,7 +145,7 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
         except KeyboardInterrupt:
             # It has not got all that it needs.
             _end([peer for peer in peers.find() if peer.output is output], "stopped")
-            raise WaitInterrupted(f"the peer {asked.name} was not started") from None
+            raise interrupted(f"the peer {asked.name} was not started") from None
         value = process.wait() if asked.wait else None
     return None if value is None else _Shown(value)
 
@@ -192,13 +193,13 @@ def _value(shell: Any, name: str, expression: str) -> Any:
 
 
 def _end(chosen: List[Any], reason: str) -> None:
-    """Ends them; raises UsageError if some cannot be ended, WaitInterrupted (a KeyboardInterrupt) if it may not wait for it."""
+    """Ends them; raises UsageError if some cannot be ended, KeyboardInterrupt if it may not wait for it."""
     try:
         left = peers.stop(chosen, reason)
     except KeyboardInterrupt:
         names = ", ".join(peer.name for peer in chosen if peer.is_alive)
         told = f"not ended yet: {names}; `%stop` asks again" if names else "all have ended"
-        raise WaitInterrupted(told) from None
+        raise interrupted(told) from None
     if left:
         sys.stdout.flush()
         told = "; ".join(_why_not(peer) for peer in left)

@@ -73,10 +73,3 @@ class PeerFailed(Exception):
     def _render_traceback_(self) -> List[str]:
         """What IPython shows: the peer's traceback, not that of the waiting."""
         return self._lines or [f"{type(self).__name__}: {self}"]
-
-
-class WaitInterrupted(KeyboardInterrupt):
-    """The wait for a peer was interrupted; the peer goes on."""
-
-    def _render_traceback_(self) -> List[str]:
-        return [f"KeyboardInterrupt: {self}"]
