@@ -154,7 +154,9 @@ def sdist(folder: Path, **files: str) -> str:
     archive = folder / "ipykernel-1.0.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for name, text in files.items():
-            entry = tarfile.TarInfo("ipykernel-1.0/" + name.replace("__", "/") + (".toml" if "project" in name else ".py"))
+            entry = tarfile.TarInfo(
+                "ipykernel-1.0/" + name.replace("__", "/") + (".toml" if "project" in name else ".py")
+            )
             entry.size = len(text.encode())
             tar.addfile(entry, io.BytesIO(text.encode()))
     return hashlib.sha256(archive.read_bytes()).hexdigest()
