@@ -7,16 +7,7 @@ import threading
 import time
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional
 
-#: What no user opened: a notebook's kernel, and what serves it.
-INFRASTRUCTURE = {
-    "ipykernel",
-    "jupyter_client",
-    "jupyter_server",
-    "jupyter_kernel_test",
-    "nbclient",
-    "notebook",
-    "tornado",
-}
+from ._opened import MACHINERY
 
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _ANY = {"0.0.0.0", "*", "[::]"}
@@ -142,7 +133,7 @@ class Scene:
 
     def users(self) -> List[Seen]:
         """Those that the user opened."""
-        return [seen for seen in self.sockets if seen.data.get("opened_by", "").partition(".")[0] not in INFRASTRUCTURE]
+        return [seen for seen in self.sockets if seen.data.get("opened_by", "").partition(".")[0] not in MACHINERY]
 
     def bound_at(self, seen: Seen, endpoint: str) -> List[Seen]:
         """The sockets that are bound where `seen` is connected to."""

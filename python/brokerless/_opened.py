@@ -16,6 +16,12 @@ _contexts: WeakSet[Any] = WeakSet()
 _devices: WeakSet[Any] = WeakSet()
 _roles: WeakSet[Any] = WeakSet()
 
+#: What serves a notebook itself. What these open is nobody's to close, and no picture of a program shows it.
+MACHINERY = frozenset(
+    "IPython comm debugpy ipykernel ipykernel_launcher ipywidgets jupyter_client jupyter_core jupyter_kernel_test "
+    "jupyter_server nbclient notebook tornado zmq".split()
+)
+
 _OWN = __name__.partition(".")[0]
 
 

@@ -10,7 +10,6 @@ A thread that did not inherit the cell's context counts as the cell's that runs 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import threading
 import weakref
@@ -18,13 +17,8 @@ from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .. import _opened, _survey
-from .interrupt_early import uninterrupted
-
-#: What serves the notebook itself: sockets opened by these are no cell's, even if a cell's `print()` made them do it.
-MACHINERY = frozenset(
-    "IPython comm debugpy ipykernel ipykernel_launcher ipywidgets jupyter_client jupyter_core jupyter_server nbclient "
-    "tornado zmq".split()
-)
+from .._opened import MACHINERY
+from .interrupt_early import uninterrupted, uninterrupted_after
 
 #: Called with each cell that begins to run, before its code does, but not with what a cell itself has the shell run.
 began: List[Callable[[Cell], None]] = []
@@ -168,7 +162,7 @@ def _enter(cell: Cell, info: Any) -> None:
     _last = cell
 
 
-@functools.partial(uninterrupted, ends_cell=False)
+@uninterrupted_after
 def _ended(result: Any) -> None:
     running = _running.get(threading.get_ident())
     if not running:

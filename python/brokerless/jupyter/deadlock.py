@@ -8,7 +8,6 @@ four times a second while a cell runs, and says so in the cell, once.
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
 import sys
 import threading
@@ -18,11 +17,11 @@ from typing import Any, List, Optional, Tuple
 
 from .. import _opened
 from .._future import _AsyncSocket
+from .._opened import MACHINERY
 from ..error import ZMQError
 from ..socket import Socket
 from . import interrupt_where
-from .cells import MACHINERY
-from .interrupt_early import uninterrupted
+from .interrupt_early import uninterrupted, uninterrupted_after
 
 #: How long a call may wait, in seconds.
 PATIENCE = 1.0
@@ -157,7 +156,7 @@ def _begins(info: Any) -> None:
     _watch.begins(Running(loop))
 
 
-@functools.partial(uninterrupted, ends_cell=False)
+@uninterrupted_after
 def _ended(result: Any) -> None:
     if _watch is not None and threading.current_thread() is threading.main_thread():
         _watch.ends()

@@ -11,11 +11,11 @@ import ast
 import functools
 import signal
 import threading
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, TypeVar
 
 from .interrupted import interrupted
 
-_Hook = Callable[[Any], None]
+_Hook = TypeVar("_Hook", bound=Callable[[Any], None])
 
 _RAISES = f"raise __import__({__name__!r}, fromlist=['told']).told()"
 
@@ -72,7 +72,12 @@ def uninterrupted(hook: _Hook, ends_cell: bool = True) -> _Hook:
         if noted and ends_cell:
             _end(info)
 
-    return calm
+    return calm  # type: ignore[return-value]
+
+
+def uninterrupted_after(hook: _Hook) -> _Hook:
+    """The same for a hook that is called when the cell has run."""
+    return uninterrupted(hook, ends_cell=False)
 
 
 def _end(info: Any) -> None:

@@ -55,9 +55,12 @@ def _read(source, size):  # type: (int, int) -> bytes
     return data
 
 
-if __name__ == "__main__":
+def _script():  # type: () -> None
     # The folder of this file is not where modules are to be looked for: it has names that others have, too.
-    folder = os.path.dirname(os.path.abspath(__file__))
-    if sys.path and os.path.abspath(sys.path[0]) == folder:
+    if sys.path and os.path.abspath(sys.path[0]) == os.path.dirname(os.path.abspath(__file__)):
         sys.path[0] = ""
     main()
+
+
+if __name__ == "__main__":
+    _script()
