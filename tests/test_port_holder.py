@@ -144,7 +144,7 @@ def test_the_parent_of_this_process(taken):
 
 @pytest.mark.parametrize("module", ["ipykernel_launcher", "brokerless.kernel"])
 def test_the_kernel_of_another_notebook(refusal, module):
-    variables = {**os.environ, "JPY_SESSION_NAME": "/home/me/course/03 server.ipynb"}
+    variables = {**os.environ, "JPY_SESSION_NAME": "/course/03 server.ipynb"}
     with subprocess.Popen([sys.executable, "-c", BETWEEN, HOLDER, module], env=variables, **PIPES) as between:
         pid, port = between.stdout.readline().split()
         said = refusal(f"tcp://127.0.0.1:{port}")
