@@ -3,6 +3,7 @@
 //! Over a network libzmq ends the connection of two types that do not go together, in silence; over inproc it does not even
 //! look. Both ends of many a mistake are in one process, where they can be named.
 
+use crate::constants::SOCKET_TYPES;
 use crate::context;
 use crate::explain::name;
 use crate::socket::{Attached, Socket};
@@ -41,6 +42,14 @@ pub fn talks_to(kind: i32) -> Vec<i32> {
     }
     let found = TALKS_TO.iter().find(|(own, _)| *own as i32 == kind);
     found.map_or(Vec::new(), |(_, others)| others.iter().map(|other| *other as i32).collect())
+}
+
+/// The names of the types that talk to others, and of those that each talks to.
+pub fn fitting() -> Vec<(&'static str, Vec<&'static str>)> {
+    let names = |kinds: Vec<i32>| kinds.into_iter().map(name).collect::<Vec<_>>();
+    let rows =
+        SOCKET_TYPES.iter().filter(|(own, kind)| name(*kind) == *own).map(|(own, kind)| (*own, names(talks_to(*kind))));
+    rows.filter(|(_, others)| !others.is_empty()).collect()
 }
 
 /// "REP or ROUTER", for a REQ.

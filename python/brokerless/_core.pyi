@@ -42,6 +42,7 @@ __all__ = [
     "zap_reply",
     "curve_keypair",
     "curve_public",
+    "fitting_types",
     "flush_at_exit",
     "has",
     "proxy",
@@ -980,6 +981,9 @@ def zmq_version_info() -> tuple[int, int, int]:
 
 def has(capability: str) -> bool:
     """Whether libzmq was built with a capability (zmq_has): "curve", "ipc", "draft", "gssapi", "pgm", "tipc", "norm", "vmci"."""
+
+def fitting_types() -> dict[str, list[str]]:
+    """Which types of sockets each type talks to, as libzmq's handshake has it: {"REQ": ["REP", "ROUTER"], ...}."""
 
 def strerror(errno: int) -> str:
     """What libzmq says about an errno (zmq_strerror), in a few words."""

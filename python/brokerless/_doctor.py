@@ -107,7 +107,7 @@ def doctor(*sockets: Any, peers: bool = True, surveys: Optional[Iterable[Dict[st
     if surveys is None:
         scene = Scene(_gather(peers), os.getpid())
     else:
-        scene = Scene(surveys, None)
+        scene = Scene(map(_checked, surveys), None)
     chosen = scene.users()
     if sockets:
         wanted = [_survey.socket_survey(socket) for thing in sockets for socket in _sockets_of(thing)]
@@ -138,6 +138,12 @@ def _sockets_of(thing: Any) -> List[Any]:
     if not sockets:
         raise TypeError(f"doctor() looks at sockets, devices and roles of pipelines, not at {thing!r}")
     return sockets
+
+
+def _checked(survey: Any) -> Dict[str, Any]:
+    if not isinstance(survey, dict) or not {"pid", "name", "sockets"} <= set(survey):
+        raise TypeError(f"surveys are what a process tells of itself, with its pid, name and sockets, not {survey!r}")
+    return survey
 
 
 def _empty() -> Dict[str, Any]:

@@ -180,17 +180,20 @@ def nobody_came(seen: Seen, scene: Scene) -> Iterator[Finding]:
     if any(seen.goes_with(other) for other in scene.facing(seen)):
         # On its way.
         return
+    # A device waits at all times, whoever is there.
+    idle = seen.data.get("device") is not None
     cure = f"connect {seen.partners} to it" if seen.talks_to else "start the other side"
     others = scene.lonely_partners(seen)
     astray = [(other, at) for other in others for at in other.connected]
-    both = [other for other in others if other.bound and not other.connected]
+    # Sockets of devices are bound to be connected to.
+    both = [
+        other for other in others if other.bound and not other.connected and not idle and not other.data.get("device")
+    ]
     if astray:
         other, at = astray[0]
         cure = f"{other.short} is connected to {at}: let it connect to {seen.bound[0]}"
     elif both:
         cure = f"{both[0].short} is bound to {both[0].bound[0]}: one of the two must connect() to the other"
-    # A device waits at all times, whoever is there.
-    idle = seen.data.get("device") is not None
     waits = None if idle else seen.waits("recv") if seen.waits("send") is None else seen.waits("send")
     why = "" if waits is None else f"it has waited for {span(waits)}"
     severity = HINT if waits is None and not astray and not both else PROBLEM

@@ -57,11 +57,11 @@ def left(endpoint: str, patience: float = 0.5) -> bool:
     give_up = time.monotonic() + patience
     while _holder_here(endpoint) is None:
         try:
-            ours = any(_process_with(listener.inode) == os.getpid() for listener in _listeners(endpoint))
+            listeners = _listeners(endpoint)
+            if not any(_process_with(listener.inode) == os.getpid() for listener in listeners):
+                return not listeners and endpoint.startswith(("tcp:", "ipc:"))
         except OSError:
             return False
-        if not ours:
-            return True
         if time.monotonic() > give_up:
             break
         time.sleep(0.001)

@@ -12,7 +12,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from . import _core, _opened
-from .constants import ContextOption, SocketOption, SocketType
+from .constants import ContextOption, SocketOption
 from .error import ZMQError
 
 #: What changes by itself, or says what the survey says elsewhere.
@@ -207,8 +207,3 @@ def id_of_context(context: Any) -> str:
         return f"{context.underlying:x}"
     except ZMQError:
         return "ended"
-
-
-def type_names() -> List[str]:
-    """The names of all types of sockets."""
-    return [kind.name for kind in SocketType]

@@ -73,7 +73,8 @@ mod _core {
     use super::poller::{poll, poll_ready};
     #[pymodule_export]
     use super::process::{
-        curve_keypair, curve_public, flush_at_exit, get_spin, has, set_spin, strerror, zmq_errno, zmq_version_info,
+        curve_keypair, curve_public, fitting_types, flush_at_exit, get_spin, has, set_spin, strerror, zmq_errno,
+        zmq_version_info,
     };
     #[pymodule_export]
     use super::sampler::PySampler;

@@ -2,14 +2,14 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyString};
 
 use super::auth::bytes_of;
 use super::errors::OrRaise;
 use super::interrupt::{await_calls, duration, Signals};
 use super::loan;
 use crate::error::Error;
-use crate::{context, ffi, wait, z85};
+use crate::{context, facing, ffi, wait, z85};
 
 /// The version of libzmq in use, as (major, minor, patch).
 #[pyfunction]
@@ -21,6 +21,12 @@ pub fn zmq_version_info() -> (i32, i32, i32) {
 #[pyfunction]
 pub fn has(capability: &str) -> bool {
     ffi::has(capability)
+}
+
+/// Which types of sockets each type talks to, as libzmq's handshake has it: {"REQ": ["REP", "ROUTER"], ...}.
+#[pyfunction]
+pub fn fitting_types(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    facing::fitting().into_py_dict(py)
 }
 
 /// What libzmq says about an errno (zmq_strerror), in a few words.

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import brokerless as zmq
-from brokerless.cli.zmtp import FITTING, Silent, Stranger, Zmtp, look
+from brokerless._core import fitting_types
+from brokerless.cli.zmtp import Silent, Stranger, Zmtp, look
 
 SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
 
@@ -104,11 +105,15 @@ def test_no_answer_breaks_it(said, before):
     assert isinstance(ask(before + said), (Zmtp, Stranger, Silent))
 
 
-@pytest.mark.parametrize("kind", sorted(FITTING))
+FITS = fitting_types()
+
+
+# DGRAM is for udp, where nobody shakes hands.
+@pytest.mark.parametrize("kind", sorted(set(FITS) - {"DGRAM"}))
 def test_what_fits_is_what_libzmq_lets_in(make_socket, kind):
     """Each type that fits connects; and what fits fits both ways."""
-    for other in FITTING[kind]:
-        assert kind in FITTING[other]
+    for other in FITS[kind]:
+        assert kind in FITS[other]
         if {kind, other} & {"RADIO", "DISH", "SERVER", "CLIENT"} and not zmq.has("draft"):
             continue
         one = make_socket(getattr(zmq, kind), bind="tcp://127.0.0.1:*")

@@ -9,9 +9,10 @@ import stat
 import threading
 from typing import Any, List, NamedTuple, Optional, Tuple
 
+from .._core import fitting_types
 from ._options import parser, seconds
 from ._shell import Failure
-from .zmtp import FITTING, Answer, Silent, Stranger, Zmtp, look
+from .zmtp import Answer, Silent, Stranger, Zmtp, look
 
 __all__ = ["main"]
 
@@ -53,8 +54,9 @@ def main(argv: List[str]) -> int:
     )
     chosen = options.parse_args(argv)
     own = None if chosen.type is None else chosen.type.upper()
-    if own is not None and own not in FITTING:
-        options.error(f"there is no socket type {chosen.type}; there are {', '.join(FITTING)}")
+    types = fitting_types()
+    if own is not None and own not in types:
+        options.error(f"there is no socket type {chosen.type}; there are {', '.join(types)}")
     try:
         _examine(chosen.endpoint, own, chosen.timeout)
     except _Trouble as trouble:
@@ -240,7 +242,7 @@ def _type(answer: Zmtp, own: Optional[str]) -> None:
         return
     # A PUB may be an XPUB inside, and says so.
     _good("type", "a PUB or XPUB socket" if theirs == "XPUB" else f"a socket of the type {theirs}")
-    fitting = FITTING.get(theirs, ())
+    fitting = fitting_types().get(theirs, [])
     if own is None:
         _print("note", "type", f"to connect to it, take {_either(fitting)}")
     elif own in fitting:
@@ -251,5 +253,5 @@ def _type(answer: Zmtp, own: Optional[str]) -> None:
         )
 
 
-def _either(types: Tuple[str, ...]) -> str:
+def _either(types: List[str]) -> str:
     return " or ".join(filter(None, [", ".join(types[:-1]), types[-1] if types else "a type that knows it"]))

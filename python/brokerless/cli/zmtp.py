@@ -10,30 +10,7 @@ import socket as network
 import time
 from typing import Callable, Dict, NamedTuple, Optional, Tuple, Union
 
-__all__ = ["FITTING", "Answer", "Silent", "Stranger", "Zmtp", "look"]
-
-#: Which types a type talks to.
-FITTING: Dict[str, Tuple[str, ...]] = {
-    "PAIR": ("PAIR",),
-    "PUB": ("SUB", "XSUB"),
-    "SUB": ("PUB", "XPUB"),
-    "REQ": ("REP", "ROUTER"),
-    "REP": ("REQ", "DEALER"),
-    "DEALER": ("REP", "DEALER", "ROUTER"),
-    "ROUTER": ("REQ", "DEALER", "ROUTER"),
-    "PULL": ("PUSH",),
-    "PUSH": ("PULL",),
-    "XPUB": ("SUB", "XSUB"),
-    "XSUB": ("PUB", "XPUB"),
-    "SERVER": ("CLIENT",),
-    "CLIENT": ("SERVER",),
-    "RADIO": ("DISH",),
-    "DISH": ("RADIO",),
-    "GATHER": ("SCATTER",),
-    "SCATTER": ("GATHER",),
-    "PEER": ("PEER",),
-    "CHANNEL": ("CHANNEL",),
-}
+__all__ = ["Answer", "Silent", "Stranger", "Zmtp", "look"]
 
 #: The types by their numbers, which is how ZMTP 2 (libzmq 3) tells them.
 _NUMBERED = ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB")
