@@ -8,7 +8,7 @@ use crate::advice::advise;
 use crate::context;
 use crate::error::{errno, Error};
 use crate::facing;
-use crate::monitor::Ill;
+use crate::monitor::{Ill, Trouble};
 use crate::socket::Socket;
 
 /// A wait that took less has no time for a look at the other sockets of the process: it may be one of thousands.
@@ -112,10 +112,15 @@ pub(crate) fn nobody(socket: &Socket, look: bool) -> String {
         return "it is neither bound nor connected: bind() or connect() it first".into();
     }
     let connects = endpoints.iter().any(|at| !at.bound);
-    // That somebody was here and left is known best by who started and stopped it: what came after it says more.
+    // That somebody was here and left is known best by who started and stopped it, and who hung up may only have looked: what
+    // else went wrong says more.
+    let says_little = |trouble: &Trouble| match (trouble.ill, trouble.bound) {
+        (Ill::Lost, _) => 2,
+        (Ill::HungUp, true) => 1,
+        _ => 0,
+    };
     let troubles = socket.troubles();
-    let current = || troubles.iter().filter(|trouble| !trouble.over);
-    if let Some(trouble) = current().find(|trouble| trouble.ill != Ill::Lost).or_else(|| current().next()) {
+    if let Some(trouble) = troubles.iter().filter(|trouble| !trouble.over).min_by_key(|trouble| says_little(trouble)) {
         let advice = advise(socket, trouble, look);
         return format!("{} ({}); {}", advice.what, advice.why, advice.cure);
     }

@@ -3,7 +3,7 @@
 import builtins
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Literal, final, overload
+from typing import Any, Literal, NoReturn, final, overload
 
 import numpy.typing as npt
 from typing_extensions import Buffer, Self, disjoint_base
@@ -447,7 +447,7 @@ class Socket:
         Waits for a message: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for RCVTIMEO
         milliseconds (by default for ever). Raises Again when none came in time, ZMQError(EFSM) for a REQ or REP that is not to
         receive now, SocketClosed if it is or gets closed, ContextTerminated. A signal (Ctrl-C) ends the wait, too, and the
-        socket can be used on.
+        socket is still usable.
         """
     @overload
     def recv(
@@ -620,6 +620,7 @@ class Socket:
     def _share(self, other: Socket) -> None: ...
     def _share_address(self, address: int) -> int: ...
     def _abandon(self, patience: float) -> None: ...
+    def _no_reply(self, timeout: float | None, retries: int) -> NoReturn: ...
     def _request(self, msg_parts: Iterable[Buffer], timeout: float | None, retries: int) -> list[bytes]: ...
     def _next(self) -> bytes | list[bytes] | None: ...
     def _survey(self) -> dict[str, Any]: ...

@@ -12,6 +12,9 @@ from ._opened import MACHINERY
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _ANY = {"0.0.0.0", "*", "[::]"}
 
+#: Where a handler of authentication listens: libzmq comes to it with the first connection, as a socket that nobody has opened.
+ZAP = "inproc://zeromq.zap.01"
+
 
 class Place(NamedTuple):
     """An endpoint, in parts: for tcp host and port, else the name and no port."""
@@ -167,7 +170,13 @@ class Scene:
             and seen.goes_with(other)
             and not other.peers
             and (device is None or other.data.get("device") != device)
+            and not any(self.is_libzmqs(other, at) for at in other.bound + other.connected)
         ]
+
+    def is_libzmqs(self, seen: Seen, endpoint: str) -> bool:
+        """Whether the other end of an endpoint is a library's own, which no survey has: a socket's monitor, who asks ZAP."""
+        own = (other.data.get("monitor") for other in self.sockets if other.context == seen.context)
+        return endpoint == ZAP or (endpoint.startswith("inproc:") and endpoint in own)
 
     def resolve(self, timeout: float) -> None:
         """Asks for the addresses of the host names that somebody is connected to without a peer, for `timeout` seconds."""

@@ -81,7 +81,7 @@ class Socket(Monitoring, Watched, Generic[_Received]):
     """A ZeroMQ socket. `Context.socket()` makes it.
 
     Any thread may call any method at any time: calls that must wait wait together, and a multipart message is sent and
-    received whole. A signal (Ctrl-C, the Stop button of a notebook) ends every wait, and the socket can be used on.
+    received whole. A signal (Ctrl-C, the Stop button of a notebook) ends every wait, and the socket is still usable.
 
     Use it in a `with`, which closes it at its end, or call close(). A socket that is forgotten is closed when it is
     collected, with a ResourceWarning; what it has sent then has a second to leave. Options are attributes (`linger`,

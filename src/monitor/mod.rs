@@ -302,6 +302,11 @@ impl Watch {
         self.reports.lock().is_on()
     }
 
+    /// Where the user's monitor reports to, if there is one.
+    pub fn monitor_endpoint(&self) -> Option<String> {
+        self.reports.lock().endpoint()
+    }
+
     /// What the hub's thread does: reads what has come, and passes on what readers have room for.
     fn serve(&self) {
         // Where nothing more can come, each look would only wake the thread to look again.
