@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench wheels jetson-test lint notebooks student lab clean check \
-	check-lint check-browser check-wheels
+.PHONY: help course test compat compat-jupyter browser-test bench wheels wheels-test jetson-test classroom-bundle lint \
+	notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,7 +25,7 @@ PYO3_ENV = PYO3_PYTHON="$(abspath $(BIN)/python)" PYO3_BUILD_EXTENSION_MODULE=1 
 	PYO3_ENVIRONMENT_SIGNATURE="$$($(BIN)/python -c 'import sys; print("cpython-%d.%d-%dbit" % (*sys.version_info[:2], sys.maxsize.bit_length() + 1))')"
 
 # Wheels are built with Debian's Rust where there is none.
-CHECK := $(if $(filter wheels jetson-test classroom-bundle,$(MAKECMDGOALS)),check-wheels,check)
+CHECK := $(if $(filter wheels wheels-test jetson-test classroom-bundle,$(MAKECMDGOALS)),check-wheels,check)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -55,6 +55,9 @@ bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" 
 
 wheels: $(STAMPS)/wheels ## build and check every wheel and the sdist, in build/wheels (ONLY="aarch64 cp310" builds a part)
 	@$(BIN)/python -m tools.wheels $(ONLY)
+
+wheels-test: $(STAMPS)/wheels ## install the wheels for this machine, each in its own Python, and try them (ARGS="FILE...")
+	@$(BIN)/python -m tools.wheels.trial $(ARGS)
 
 jetson-test: $(STAMPS)/wheels ## try the aarch64 wheels in an emulated Jetson: smoke test, and a lecture in its kernel
 	@$(BIN)/python -m tools.jetson

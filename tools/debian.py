@@ -8,7 +8,6 @@ comes with all that it depends on, its signatures checked as ever, and no root r
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -70,23 +69,19 @@ class AptRoot:
         lines = self._apt("apt-cache", "madison", package).splitlines()
         return [line.split("|")[1].strip() for line in lines if "Packages" in line]
 
-    def fetch_with_dependencies(self, packages: Sequence[str]) -> List[Path]:
-        """Download packages, with all that they depend on; returns the files."""
-        command = ["apt-get", "--quiet=2", "--yes", "install"]
-        plan = self._apt(*command, "--print-uris", *packages)
-        names = re.findall(r"^'[^']+' (\S+\.deb) \d+", plan, re.MULTILINE)
-        self._apt(*command, "--download-only", *packages)
-        return [self.root / "cache" / "archives" / name for name in names]
+    def fetch(self, *packages: str, dependencies: bool = True) -> List[Path]:
+        """Download packages ("name" or "name=version"), with all that they depend on unless told otherwise.
 
-    def fetch(self, package: str) -> Path:
-        """Download one package ("name" or "name=version") and nothing else."""
-        plan = self._apt("apt-get", "--quiet=2", "--print-uris", "download", package)
-        names = re.findall(r"^'[^']+' (\S+\.deb) \d+", plan, re.MULTILINE)
-        if len(names) != 1:
-            raise DebianError(f"{package} is not in {self.suite} for {self.architecture}")
+        Returns the files. Those of an earlier call are gone.
+        """
         folder = self.root / "cache" / "archives"
-        self._apt("apt-get", "--quiet=2", "download", package, cwd=folder)
-        return folder / names[0]
+        for old in folder.glob("*.deb"):
+            old.unlink()
+        if dependencies:
+            self._apt("apt-get", "--quiet=2", "--yes", "--download-only", "install", *packages)
+        else:
+            self._apt("apt-get", "--quiet=2", "download", *packages, cwd=folder)
+        return sorted(folder.glob("*.deb"))
 
     def _installed(self, package: str) -> str:
         # gcc also stands for what Debian calls a C compiler and its headers.

@@ -24,7 +24,16 @@ CRATES = FOLDER / "rust-crates.txt"
 SBOM = FOLDER / "linked.cdx.json"
 
 # For crates that offer a choice, the licence under which they are used here, the first that there is a file of.
-_FILES = ("LICENSE-MIT", "LICENSE-MIT.txt", "LICENSE.MIT", "LICENSE-MIT.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING")
+_FILES = (
+    "LICENSE-MIT",
+    "LICENSE-MIT.txt",
+    "LICENSE.MIT",
+    "LICENSE-MIT.md",
+    "LICENSE",
+    "LICENSE.txt",
+    "LICENSE.md",
+    "COPYING",
+)
 
 
 def metadata() -> Dict[str, Any]:

@@ -155,6 +155,7 @@ def _execute(
         client = NotebookClient(
             notebook,
             kernel_name=kernel_name,
+            startup_timeout=int(timeout),
             # nbclient's limit is for one cell; what is left of the notebook's own limit makes it one for all.
             timeout_func=lambda cell: max(1, int(timeout - (time.perf_counter() - started))),
             resources={"metadata": {"path": str(cwd or source.parent)}},

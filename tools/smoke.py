@@ -43,7 +43,11 @@ def importing() -> None:
 
 def patterns(transport: str) -> None:
     with tempfile.TemporaryDirectory() as folder, zmq.Context() as context:
-        for name, one, two in (("pair", zmq.PAIR, zmq.PAIR), ("reqrep", zmq.REP, zmq.REQ), ("push", zmq.PULL, zmq.PUSH)):
+        for name, one, two in (
+            ("pair", zmq.PAIR, zmq.PAIR),
+            ("reqrep", zmq.REP, zmq.REQ),
+            ("push", zmq.PULL, zmq.PUSH),
+        ):
             server, address = bound(context, one, endpoint(transport, folder, name))
             with server, context.socket(two) as client:
                 client.connect(address)

@@ -1,9 +1,9 @@
 """Proves the aarch64 wheels under emulation: a smoke test on each system, and a lecture in a kernel there.
 
-    python -m tools.jetson            # the systems' own wheels are built if they are not there
-    python -m tools.jetson --all      # and every other aarch64 wheel in build/wheels is looked at
+    python -m tools.jetson
 
-A wheel whose sources have changed since is built anew. Ends with 1 if anything fails, at the first failure.
+The wheels of these systems' Pythons are built first, as far as they are not. Of other aarch64 wheels that are in build/wheels,
+it is looked at whether their Python has every function that they call. Ends with 1 if anything fails, at the first failure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import List, Sequence
 
@@ -34,14 +34,16 @@ def main(arguments: Sequence[str]) -> int:
         # What is downloaded comes while the compiler runs.
         with ThreadPoolExecutor(max_workers=1) as pool:
             boards = pool.submit(prepare)
-            wheels = build_missing(boards)
+            wheels = build_wheels()
         for board, wheel in zip(boards.result(), wheels):
             try_out(board, wheel)
         others = look_at_others()
     except (DebianError, RuntimeError, subprocess.SubprocessError) as error:
         print(f"make jetson-test: {error}", file=sys.stderr)
         return 1
-    print(f"\n{len(SYSTEMS)} systems passed, {others} more aarch64 wheels fit their Pythons, in {time.monotonic() - started:.0f} s")
+    print(
+        f"\n{len(SYSTEMS)} systems passed, {others} more aarch64 wheels fit their Pythons, in {time.monotonic() - started:.0f} s"
+    )
     return 0
 
 
@@ -56,9 +58,9 @@ def prepare() -> List[Board]:
     return boards
 
 
-def build_missing(_: "Future[List[Board]]") -> List[Path]:
+def build_wheels() -> List[Path]:
     """The wheels that the systems need; cargo knows what has changed since they were built."""
-    found = build([Target("aarch64", system.python) for system in SYSTEMS], whole=False)
+    found = build([Target("aarch64", system.python) for system in SYSTEMS], with_sdist=False)
     faults = [f"{report.wheel.name}: {fault}" for report, _ in found for fault in report.faults]
     if faults:
         raise RuntimeError("\n".join(faults))

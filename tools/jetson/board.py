@@ -56,8 +56,9 @@ class Board:
         # As it was released: what runs here is nobody's system, and bullseye's updates are gone.
         apt = AptRoot(self._apt, self.system.suite, "arm64", security=False)
         apt.update()
-        unpack(apt.fetch_with_dependencies([f"python{self.system.python}", "libc-bin"]), self.root)
+        unpack(apt.fetch(f"python{self.system.python}", "libc-bin"), self.root)
         self.install(_course())
+        (self.root / "tmp").mkdir()
         done.write_text(wanted)
 
     def install(self, packages: Sequence[str], *more: str) -> None:
@@ -81,7 +82,6 @@ class Board:
             "HOME": str(self.root / "tmp"),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(self.packages),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
 
@@ -95,14 +95,20 @@ def fetch_emulator(folder: Path) -> Path:
     if not program.exists():
         apt = AptRoot(folder / "apt-qemu", "bookworm", "amd64")
         apt.update()
-        unpack([apt.fetch("qemu-user-static")], folder / "qemu")
+        unpack(apt.fetch("qemu-user-static", dependencies=False), folder / "qemu")
     return program
 
 
 def run(command: Sequence[str], timeout: float = 600, **more: Dict[str, str]) -> str:
     """Run a command and return what it printed; RuntimeError has its words if it fails."""
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, env=more.get("env")
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        env=more.get("env"),
     )
     if done.returncode:
         raise RuntimeError(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout.strip()}")

@@ -1,7 +1,8 @@
 """Builds wheels and the sdist into build/wheels, and refuses what must not be published.
 
     python -m tools.wheels                     # all of them, and the sdist
-    python -m tools.wheels aarch64 cp310       # a part: these architectures, these Pythons; no sdist is tried
+    python -m tools.wheels aarch64 cp310       # a part: these architectures, these Pythons
+    python -m tools.wheels sdist               # the sdist alone
     python -m tools.wheels --inspect FILE...   # only look at wheels that are there
 
 The architectures are built side by side. Ends with 1 if anything is wrong, after the table of what there is.
@@ -10,6 +11,7 @@ The architectures are built side by side. Ends with 1 if anything is wrong, afte
 from __future__ import annotations
 
 import argparse
+import platform
 import re
 import subprocess
 import sys
@@ -23,8 +25,8 @@ from tools.wheels.build import build_arch
 from tools.wheels.contents import Report, inspect
 from tools.wheels.sdist import SdistError, try_out
 from tools.wheels.source import ROOT, make_sdist
-from tools.wheels.targets import Target, all_targets, wanted
-from tools.wheels.toolchain import Toolchain, find
+from tools.wheels.targets import DEBIAN_NAMES, Target, all_targets, wanted
+from tools.wheels.toolchain import find
 
 BUILD = ROOT / "build" / "release"
 OUT = ROOT / "build" / "wheels"
@@ -32,7 +34,7 @@ OUT = ROOT / "build" / "wheels"
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.wheels", description="Builds wheels and looks at them.")
-    parser.add_argument("only", nargs="*", help="architectures and Pythons: aarch64 cp310")
+    parser.add_argument("only", nargs="*", help="architectures, Pythons, sdist: aarch64 cp310")
     parser.add_argument("--inspect", nargs="+", type=Path, metavar="WHEEL", help="only look at these")
     options = parser.parse_args(arguments)
     started = time.monotonic()
@@ -40,7 +42,9 @@ def main(arguments: Sequence[str]) -> int:
         if options.inspect:
             found = [(inspect(wheel, _target_of(wheel)), 0.0) for wheel in options.inspect]
         else:
-            found = build(wanted(options.only), whole=not options.only)
+            words = [word for word in options.only if word != "sdist"]
+            targets = wanted(words) if words or not options.only else []
+            found = build(targets, with_sdist=len(words) == 0 or "sdist" in options.only)
     except (DebianError, SdistError, ValueError, RuntimeError, subprocess.CalledProcessError) as error:
         print(f"make wheels: {error}", file=sys.stderr)
         return 1
@@ -52,13 +56,17 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if faults else 0
 
 
-def build(targets: List[Target], *, whole: bool) -> List[Tuple[Report, float]]:
-    """Build the sdist, then the wheels from it, each looked at as soon as it is there; with `whole`, try the sdist, too."""
+def build(targets: List[Target], *, with_sdist: bool) -> List[Tuple[Report, float]]:
+    """Build the sdist, then the wheels from it, each looked at as soon as it is there; `with_sdist` tries the sdist, too."""
     OUT.mkdir(parents=True, exist_ok=True)
-    toolchains = find(targets, BUILD)
+    here = [target for target in all_targets() if target.arch == platform.machine()][:1]
+    if not here:
+        raise ValueError(f"wheels are built on {' and '.join(sorted(DEBIAN_NAMES))}, and this is {platform.machine()}")
+    toolchains = find([*targets, *here], BUILD)
+    own = toolchains[here[0].arch]
     for arch, toolchain in toolchains.items():
         print(f"{arch}: {toolchain.name}", flush=True)
-    sdist = make_sdist(OUT, next(iter(toolchains.values())).environment())
+    sdist = make_sdist(OUT, own.environment())
     by_arch: Dict[str, List[Target]] = {}
     for target in targets:
         by_arch.setdefault(target.arch, []).append(target)
@@ -72,16 +80,13 @@ def build(targets: List[Target], *, whole: bool) -> List[Tuple[Report, float]]:
             found.append((report, built.seconds))
         return found
 
-    with ThreadPoolExecutor(max_workers=len(by_arch)) as pool:
+    with ThreadPoolExecutor(max_workers=2) as pool:
         found = [one for group in pool.map(build_one, by_arch) for one in group]
-    if whole:
-        _try_sdist(sdist, toolchains)
+    if with_sdist:
+        seconds = try_out(sdist, own.programs)
+        size = f"{sdist.stat().st_size:,} bytes"
+        print(f"{sdist.name}: {size}; built, installed and tried in a new environment in {seconds:.0f} s", flush=True)
     return found
-
-
-def _try_sdist(sdist: Path, toolchains: Dict[str, Toolchain]) -> None:
-    seconds = try_out(sdist, toolchains["x86_64"].programs)
-    print(f"{sdist.name}: {sdist.stat().st_size:,} bytes; built, installed and tried in a new environment, {seconds:.0f} s")
 
 
 def _target_of(wheel: Path) -> Target:

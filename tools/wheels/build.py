@@ -29,7 +29,9 @@ class Built:
     seconds: float
 
 
-def build_arch(targets: Sequence[Target], toolchain: Toolchain, sdist: Path, folder: Path, out: Path) -> Iterator[Built]:
+def build_arch(
+    targets: Sequence[Target], toolchain: Toolchain, sdist: Path, folder: Path, out: Path
+) -> Iterator[Built]:
     """Build the wheels of one architecture, in a folder of its own, into `out`; yields each as soon as it is there."""
     source = folder / "source"
     lay_out(sdist, source)
@@ -76,11 +78,18 @@ def _build(target: Target, source: Path, out: Path, environment: Dict[str, str])
     fresh = out / f"fresh-{target.arch}"
     shutil.rmtree(fresh, ignore_errors=True)
     done = subprocess.run(
-        command_for(target, fresh), cwd=source, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        command_for(target, fresh),
+        cwd=source,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
-        raise RuntimeError(f"maturin could not build the wheel for {target} (exit {done.returncode}); its words are above")
+        raise RuntimeError(
+            f"maturin could not build the wheel for {target} (exit {done.returncode}); its words are above"
+        )
     (wheel,) = fresh.glob("*.whl")
     for old in out.glob(f"*-{target.tag}-{target.tag}-*{target.arch}.whl"):
         old.unlink()

@@ -42,7 +42,9 @@ def inspect(wheel: Path, target: Target) -> Report:
         names = set(archive.namelist())
         (info,) = {name.split("/")[0] for name in names if name.split("/")[0].endswith(".dist-info")}
         metadata = archive.read(f"{info}/WHEEL").decode().splitlines()
-        report = Report(wheel, target, wheel.stat().st_size, [line[5:] for line in metadata if line.startswith("Tag: ")])
+        report = Report(
+            wheel, target, wheel.stat().st_size, [line[5:] for line in metadata if line.startswith("Tag: ")]
+        )
         report.faults += _tags(report.tags, wheel, target)
         if report.size >= LIMIT:
             report.faults.append(f"it has {report.size:,} bytes, and {LIMIT:,} is too much")
@@ -88,7 +90,9 @@ def _licences(archive: zipfile.ZipFile, names: Set[str], info: str) -> List[str]
         # "excluded" ones take part in the build alone.
         if component.get("scope") == "required" and component["name"] != "zmq-sys" and not _is_build_part(component):
             if f"\n{component['name']}: " not in text:
-                found.append(f"the licence of the crate {component['name']} is missing (run `python -m tools.licences`)")
+                found.append(
+                    f"the licence of the crate {component['name']} is missing (run `python -m tools.licences`)"
+                )
     return found
 
 

@@ -88,7 +88,9 @@ def faults(module: Module, target: Target) -> List[str]:
     if strange:
         found.append(f"it needs {', '.join(strange)}, which must be linked in")
     if module.exported != {"PyInit__core"}:
-        found.append(f"it exports {', '.join(sorted(module.exported)) or 'nothing'}, and PyInit__core alone should be seen")
+        found.append(
+            f"it exports {', '.join(sorted(module.exported)) or 'nothing'}, and PyInit__core alone should be seen"
+        )
     if module.search_paths:
         found.append(f"it looks for libraries in {', '.join(sorted(module.search_paths))}")
     return found

@@ -25,7 +25,9 @@ def make_sdist(out: Path, environment: Mapping[str, str]) -> Path:
     for old in out.glob("brokerless-*.tar.gz"):
         old.unlink()
     command = [maturin(), "sdist", "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(f"maturin could not build the sdist (exit {done.returncode}):\n{done.stdout}{done.stderr}")
     return next(out.glob("brokerless-*.tar.gz"))

@@ -16,7 +16,7 @@ from tools.extras import settings
 COMPATIBILITY = "manylinux2014"
 GLIBC = (2, 17)
 
-_DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
+DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Target:
     @property
     def debian(self) -> str:
         """What Debian calls the architecture."""
-        return _DEBIAN[self.arch]
+        return DEBIAN_NAMES[self.arch]
 
     def __str__(self) -> str:
         return f"{self.arch} {self.tag}"
@@ -52,7 +52,7 @@ def pythons() -> List[str]:
 
 
 def all_targets() -> List[Target]:
-    return [Target(arch, python) for arch in _DEBIAN for python in pythons()]
+    return [Target(arch, python) for arch in DEBIAN_NAMES for python in pythons()]
 
 
 def wanted(only: Sequence[str]) -> List[Target]:

@@ -89,11 +89,10 @@ def _from_debian(architectures: Sequence[str], folder: Path) -> Toolchain:
 
 def _packages(host: AptRoot, others: Sequence[AptRoot], version: str) -> List[Path]:
     # Each by its version: apt would take the newest of those that another depends on.
-    found = host.fetch_with_dependencies(
-        [f"{name}={version}" for name in ("rustc-web", "cargo-web", "libstd-rust-web-dev")]
-    )
-    return found + [root.fetch(f"libstd-rust-web-dev={version}") for root in others]
-
+    found = host.fetch(*(f"{name}={version}" for name in ("rustc-web", "cargo-web", "libstd-rust-web-dev")))
+    for root in others:
+        found += root.fetch(f"libstd-rust-web-dev={version}", dependencies=False)
+    return found
 
 
 def _write_programs(rust: Path) -> None:
