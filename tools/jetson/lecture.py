@@ -24,7 +24,7 @@ if importlib.util.find_spec("brokerless") is None:
     package.__path__ = [str(ROOT / "python" / "brokerless")]
     sys.modules["brokerless"] = package
 
-from tools.runner import Run, run_notebook  # noqa: E402
+from tools.runner import Run, run_notebook
 
 LECTURE = ROOT / "notebooks" / "02_request_reply.py"
 LIMIT = 240.0  # seconds; a kernel alone takes ten to start in an emulator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from typing import FrozenSet, List, Tuple
+from typing import FrozenSet, List, Set, Tuple
 
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
@@ -46,8 +46,11 @@ class Module:
 def read(content: bytes) -> Module:
     """Read a shared object; ELFError if it is none."""
     elf = ELFFile(io.BytesIO(content))
-    needed, paths, versions = set(), set(), set()
-    exported, undefined = set(), set()
+    needed: Set[str] = set()
+    paths: Set[str] = set()
+    versions: Set[str] = set()
+    exported: Set[str] = set()
+    undefined: Set[str] = set()
     for section in elf.iter_sections():
         if isinstance(section, DynamicSection):
             for tag in section.iter_tags():
