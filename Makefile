@@ -30,7 +30,7 @@ CHECK := $(if $(filter wheels wheels-test jetson-test classroom-bundle,$(MAKECMD
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 course: notebooks ## build and install, run the whole lecture, print its table (ONLY="pair queue" runs a part)
 	@$(BIN)/python -m tools.course $(ONLY)
@@ -61,6 +61,9 @@ wheels-test: $(STAMPS)/wheels ## install the wheels for this machine, each in it
 
 jetson-test: $(STAMPS)/wheels ## try the aarch64 wheels in an emulated Jetson: smoke test, and a lecture in its kernel
 	@$(BIN)/python -m tools.jetson
+
+classroom-bundle: $(STAMPS)/wheels ## a folder to install the course from without internet (FOR=jetpack6, or FOR="x86_64 3.11")
+	@$(BIN)/python -m tools.classroom $(FOR)
 
 lint: check-lint $(STAMPS)/lint ## check format, lints, types and stubs
 	cargo fmt --all --check
