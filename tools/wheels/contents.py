@@ -87,20 +87,19 @@ def _licences(archive: zipfile.ZipFile, names: Set[str], info: str) -> List[str]
     crates = f"{folder}/licenses/rust-crates.txt"
     text = archive.read(crates).decode() if crates in names else ""
     for component in _components(archive, names, info):
+        name = component["name"]
         # "excluded" ones take part in the build alone.
-        if component.get("scope") == "required" and component["name"] != "zmq-sys" and not _is_build_part(component):
-            if f"\n{component['name']}: " not in text:
-                found.append(
-                    f"the licence of the crate {component['name']} is missing (run `python -m tools.licences`)"
-                )
+        if component.get("scope") != "required" or _is_build_part(name) or name in {"zmq-sys", *LINKED}:
+            continue
+        if f"\n{name}: " not in text:
+            found.append(f"the licence of the crate {name} is missing (run `python -m tools.licences`)")
     return found
 
 
-def _is_build_part(component: Any) -> bool:
+def _is_build_part(crate: str) -> bool:
     """Procedural macros, and what they are made of: they write code, and none of theirs is in the wheel."""
-    return component["name"] in {"heck", "proc-macro2", "quote", "syn", "unicode-ident"} or component["name"].endswith(
-        ("-macros", "-macros-backend", "-impl")
-    )
+    made_of = {"heck", "proc-macro2", "quote", "syn", "unicode-ident"}
+    return crate in made_of or crate.endswith(("-macros", "-macros-backend", "-impl"))
 
 
 def _sboms(archive: zipfile.ZipFile, names: Set[str], info: str) -> List[str]:
