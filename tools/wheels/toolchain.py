@@ -7,6 +7,7 @@ architecture as a package. Compiler and library must be of the very same version
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,8 @@ def newest_common(offers: Sequence[Sequence[str]], pinned: str) -> str:
 
 
 def _from_debian(architectures: Sequence[str], folder: Path) -> Toolchain:
+    if platform.machine() != "x86_64":
+        raise DebianError(f"no Rust for {' and '.join(architectures)} in the PATH; with rustup: rustup target add ...")
     host = AptRoot(folder / "apt-amd64", SUITE, "amd64", _PROVIDED)
     others = [AptRoot(folder / f"apt-{name}", SUITE, name) for name in architectures if name != "amd64"]
     done = folder / "rust" / "complete"
