@@ -179,6 +179,19 @@ def test_an_address_that_is_none(make_socket: Any) -> None:
 # Who is not let in
 
 
+def test_a_password_on_a_network(make_socket: Any) -> None:
+    server = make_socket(zmq.REP, plain_server=1, bind="tcp://127.0.0.1:*")
+    client = make_socket(zmq.REQ, plain_username=b"anna", plain_password=b"one")
+    client.connect(server.endpoints[0])
+    assert "in the clear" not in kinds(zmq.doctor(server, client))
+    server.bind("tcp://*:*")
+    one = found("in the clear", server)
+    assert one.severity == "hint" and one.what.endswith(f"in the clear at {server.endpoints[1]}")
+    assert "zmq.secure" in one.cure
+    client.connect("tcp://192.0.2.1:5555")
+    assert "in the clear" in kinds(zmq.doctor(client))
+
+
 @pytest.fixture
 def keys() -> Any:
     return [zmq.curve_keypair() for _ in range(2)]

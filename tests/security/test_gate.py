@@ -300,3 +300,15 @@ def test_many_strangers_leave_few_traces(serve: Any, make_socket: Callable[..., 
     (one,) = gate.refused
     assert one.times >= 40
     assert wait_until(lambda: len(os.listdir("/proc/self/fd")) < before + 20)
+
+
+def test_term_waits_for_no_gate(keys: zmq.Keys) -> None:
+    """The handler is no socket of the user's: it counts nowhere, and ends with the context."""
+    context = zmq.Context()
+    context.max_sockets = 1
+    server = context.socket(zmq.PULL)
+    gate = zmq.secure(server, keys, clients={})
+    assert "1 socket)" in repr(context)
+    server.close()
+    context.term(timeout=PATIENCE)
+    assert context.closed and wait_until(lambda: gate._guard.ended)

@@ -263,3 +263,20 @@ def test_a_pyzmq_file_is_readable_and_so_refused(pyzmq: Any, tmp_path: Path) -> 
     Path(path).chmod(0o644)
     with pytest.raises(PermissionError, match=f"chmod 600 {path}"):
         zmq.Keys.load("bob", folder=tmp_path)
+
+
+@given(junk=st.binary(max_size=400), place=st.integers(0, 400))
+def test_whatever_is_in_a_file(tmp_path_factory: Any, junk: bytes, place: int) -> None:
+    """It is the same pair, or a ValueError."""
+    folder = tmp_path_factory.getbasetemp() / "junk"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    keys = zmq.Keys.load("anna", folder=folder)
+    assert keys.path is not None
+    good = keys.path.read_bytes()
+    keys.path.write_bytes(good[:place] + junk + good[place + len(junk) :])
+    try:
+        assert zmq.Keys.load("anna", folder=folder) == keys
+    except ValueError:
+        pass
+    finally:
+        keys.path.write_bytes(good)
