@@ -18,6 +18,7 @@ __all__ = [
     "Device",
     "DeviceStats",
     "Frame",
+    "Guard",
     "Haul",
     "record_layout",
     "Released",

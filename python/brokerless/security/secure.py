@@ -19,19 +19,41 @@ _numbers = itertools.count(1)
 
 
 @overload
-def secure(socket: Socket[Any], keys: Optional[Keys] = None, *, server_key: Key) -> None: ...
+def secure(
+    socket: Socket[Any],
+    keys: Optional[Keys] = None,
+    *,
+    server_key: Key,
+    clients: None = None,
+    passwords: None = None,
+    user: None = None,
+    password: None = None,
+) -> None: ...
 
 
 @overload
-def secure(socket: Socket[Any], keys: Keys, *, clients: Optional[Clients] = None) -> Gate: ...
+def secure(
+    socket: Socket[Any],
+    keys: Keys,
+    *,
+    clients: Optional[Clients] = None,
+    server_key: None = None,
+    passwords: None = None,
+    user: None = None,
+    password: None = None,
+) -> Gate: ...
 
 
 @overload
-def secure(socket: Socket[Any], *, passwords: Mapping[str, str], allow_plain_text: bool = False) -> Gate: ...
+def secure(
+    socket: Socket[Any], keys: None = None, *, passwords: Mapping[str, str], allow_plain_text: bool = False
+) -> Gate: ...
 
 
 @overload
-def secure(socket: Socket[Any], *, user: str, password: str, allow_plain_text: bool = False) -> None: ...
+def secure(
+    socket: Socket[Any], keys: None = None, *, user: str, password: str, allow_plain_text: bool = False
+) -> None: ...
 
 
 def secure(
