@@ -243,7 +243,10 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::wait::{Deadline, Never};
 
     const KEY: [u8; 32] = [7; 32];
 
@@ -257,6 +260,40 @@ mod tests {
 
     fn plain<'a>(username: &'a [u8], password: &'a [u8]) -> Mechanism<'a> {
         Mechanism::Plain { username, password }
+    }
+
+    #[test]
+    fn a_context_has_one_guard_which_ends_with_it() {
+        let context = Context::new(1).unwrap();
+        let (guard, again) = (context.guard().unwrap(), context.guard().unwrap());
+        assert!(Arc::ptr_eq(&guard, &again) && guard.begin_log() && !again.begin_log());
+        assert!(context.sockets().is_empty());
+        let soon = || Deadline::after(Duration::from_secs(10));
+        context.term(soon(), &mut Never).unwrap();
+        assert!(guard.handler().join(soon(), &mut Never).unwrap());
+        assert!(context.guard().is_err());
+    }
+
+    #[test]
+    fn it_does_not_take_the_place_of_another_handler() {
+        let context = Context::new(1).unwrap();
+        let theirs = context.socket(zmq_sys::ZMQ_REP as i32).unwrap();
+        theirs.bind(ENDPOINT).unwrap();
+        assert_eq!(context.guard().err().map(|error| error.errno()), Some(errno::EADDRINUSE));
+        theirs.close(Some(0), &mut Never).unwrap();
+        assert!(context.guard().is_ok());
+    }
+
+    #[test]
+    fn who_fails_before_anybody_is_asked_goes_by_the_address() {
+        let context = Context::new(1).unwrap();
+        let guard = context.guard().unwrap();
+        for remote in ["tcp://10.0.0.1:5", "tcp://10.0.0.1:6", "tcp://[::1]:7", "", "ipc://"] {
+            guard.stranger(b"a", remote, 0);
+        }
+        let of = |one: &Refusal| (one.address.clone(), one.count);
+        let seen: Vec<_> = guard.book().refusals(b"a").iter().map(of).collect();
+        assert_eq!(seen, [("10.0.0.1".into(), 2), ("::1".into(), 1), (String::new(), 2)]);
     }
 
     fn denied(verdict: &Verdict) -> bool {

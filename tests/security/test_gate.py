@@ -97,6 +97,12 @@ def test_a_list_that_cannot_be_read_changes_nothing(serve: Any, knock: Any, keys
     assert heard(server) == "anna" and gate.clients == ["anna"]
 
 
+def test_an_iterator_is_read_once_and_kept(serve: Any, keys: zmq.Keys) -> None:
+    _server, gate = serve(keys, clients=(zmq.Keys.new(name) for name in ("anna", "bob")))
+    gate.reload()
+    assert gate.clients == ["anna", "bob"]
+
+
 def test_a_reload_while_clients_come(serve: Any, knock: Any, keys: zmq.Keys) -> None:
     """At no moment is there another list than one of the two: anna is on both."""
     anna, bob = zmq.Keys.new("anna"), zmq.Keys.new("bob")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import html
 import os
 import pickle
 import re
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from hypothesis import given
@@ -187,6 +188,20 @@ def test_the_secret_shows_nowhere() -> None:
     assert copy.copy(keys) is keys and copy.deepcopy([keys])[0] is keys
     with pytest.raises(AttributeError):
         keys.public = b""  # type: ignore[misc]
+
+
+def test_it_shows_in_no_picture_of_a_socket(make_socket: Callable[..., Any]) -> None:
+    keys = zmq.Keys.load("anna")
+    server, client = make_socket(zmq.REP), make_socket(zmq.REQ)
+    gate = zmq.secure(server, keys)
+    server.bind("tcp://127.0.0.1:*")
+    zmq.secure(client, keys, server_key=keys)
+    client.connect(server.last_endpoint.decode())
+    shown = [repr(gate), repr(server.context), server.context._repr_html_(), str(zmq.doctor()), str(zmq.diagram())]
+    shown += [text for sock in (server, client) for text in (repr(sock), sock._repr_html_())]
+    assert secret_of(keys) == client.curve_secretkey, "only who asks for it gets it, as in pyzmq"
+    for text in shown:
+        assert secret_of(keys).decode() not in html.unescape(text)
 
 
 # Several at once

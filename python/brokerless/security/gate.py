@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 from .._core import Guard
 from ..utils import z85
@@ -81,6 +81,9 @@ class Gate:
         it again. If the list cannot be read, the one before stays, and this raises as secure() does.
         """
         source = self._source if clients is None else clients
+        if isinstance(source, Iterator):
+            # Read once, it would be empty the next time, and nobody let in.
+            source = list(source)
         domain = self._domain.encode()
         if self._passwords:
             passwords = read_passwords(source)
