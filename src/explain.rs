@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::advice::advise;
+use crate::auth;
 use crate::context;
 use crate::error::{errno, Error};
 use crate::facing;
@@ -65,6 +66,8 @@ pub(crate) fn attach(endpoint: &str, bound: bool, error: Error) -> Error {
     match error.errno() {
         errno::EADDRINUSE => error.or_explain(|| match context::holders(endpoint).first() {
             Some(holder) => format!("{endpoint} is taken by {} of this process: close() it, or bind to another port", describe(holder)),
+            None if endpoint == auth::ENDPOINT => "zmq.secure() has given servers of this context lists of clients, by which its own handler decides, \
+             and libzmq asks one only: use one of the two, or another context".into(),
             None => format!("{endpoint} is taken by another program: stop it, or bind to another port (tcp://host:* takes any free one)"),
         }),
         errno::ENODEV | errno::EADDRNOTAVAIL => {

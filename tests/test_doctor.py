@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket as system
 import threading
+import warnings
 from typing import Any, Callable, Iterator, List
 
 import pytest
@@ -166,7 +167,10 @@ def test_nowhere(make_socket: Any, waiting: Any) -> None:
 
 
 def test_an_address_that_is_none(make_socket: Any) -> None:
-    req = make_socket(zmq.REQ, connect="tcp://no-such-host.invalid:5555", reconnect_ivl=1)
+    with warnings.catch_warnings():
+        # connect() warns of it, too, where the system answers soon.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        req = make_socket(zmq.REQ, connect="tcp://no-such-host.invalid:5555", reconnect_ivl=1)
     one = found("unresolved", req)
     assert one.what == "the host no-such-host.invalid in tcp://no-such-host.invalid:5555 has no address"
     assert wait_until(lambda: trouble(req) == [("unresolved", False)])
@@ -176,6 +180,19 @@ def test_an_address_that_is_none(make_socket: Any) -> None:
 
 
 # Who is not let in
+
+
+def test_a_password_on_a_network(make_socket: Any) -> None:
+    server = make_socket(zmq.REP, plain_server=1, bind="tcp://127.0.0.1:*")
+    client = make_socket(zmq.REQ, plain_username=b"anna", plain_password=b"one")
+    client.connect(server.endpoints[0])
+    assert "in the clear" not in kinds(zmq.doctor(server, client))
+    server.bind("tcp://*:*")
+    one = found("in the clear", server)
+    assert one.severity == "hint" and one.what.endswith(f"in the clear at {server.endpoints[1]}")
+    assert "zmq.secure" in one.cure
+    client.connect("tcp://192.0.2.1:5555")
+    assert "in the clear" in kinds(zmq.doctor(client))
 
 
 @pytest.fixture

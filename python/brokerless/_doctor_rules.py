@@ -233,6 +233,19 @@ def not_yet(seen: Seen, scene: Scene) -> Iterator[Finding]:
         yield finding(HINT, seen, "not yet", what, "the attempt goes on", "look again in a moment")
 
 
+def in_the_clear(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """Its password goes over a network as it is."""
+    if not seen.option("plain_server", 0) and not seen.option("plain_username", ""):
+        return
+    for endpoint in seen.bound + seen.connected:
+        place = Place.of(endpoint)
+        if place.port is not None and not place.is_loopback:
+            what = f"the password goes over the network in the clear at {endpoint}"
+            why = "PLAIN encrypts nothing"
+            yield finding(HINT, seen, "in the clear", what, why, "use keys in its place: zmq.secure(socket, keys, ...)")
+            return
+
+
 def absent(process: Dict[str, Any]) -> Optional[Finding]:
     """A process that did not answer."""
     if "error" not in process:
@@ -241,4 +254,4 @@ def absent(process: Dict[str, Any]) -> Optional[Finding]:
     return Finding(HINT, process["name"], what, str(process["error"]), "is it stopped, or busy in C code?", "absent")
 
 
-CONNECTIONS = [closed, nowhere, trouble, dns, types, inproc, nobody_came, not_yet, unwatched]
+CONNECTIONS = [closed, nowhere, trouble, dns, types, inproc, nobody_came, not_yet, unwatched, in_the_clear]

@@ -32,6 +32,11 @@ class Place(NamedTuple):
         host, _, port = address.rpartition(";")[2].partition("/")[0].rpartition(":")
         return cls(transport, host, int(port) if port.isdecimal() else None)
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no other machine has this host."""
+        return self.name in _LOOPBACK or self.name.startswith("127.")
+
 
 class Seen:
     """A socket as its survey tells of it, and the process that it is in."""

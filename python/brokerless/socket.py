@@ -41,6 +41,13 @@ def _tell_all(error: ZMQError) -> None:
     error.strerror, error.detail = str(error), None
 
 
+def _has_name(endpoint: str) -> bool:
+    """Whether the host in an endpoint may be a name that has to be looked up: a quick look, to spare others the slow one."""
+    return endpoint.startswith(("tcp://", "ws://")) and any(
+        letter.isalpha() for letter in endpoint[6:].rpartition(":")[0]
+    )
+
+
 class _Binding:
     """What bind() and connect() return: leaves the endpoint at the end of a `with`, whose target is the socket.
 
@@ -233,14 +240,20 @@ class Socket(Monitoring, Watched, Generic[_Received]):
 
         Returns at once: whether somebody is there, wait_for_peers() tells. "tcp://address:port" with a name or number;
         "ipc://path"; "inproc://name" within this context. What is returned can be used in a `with`, at whose end the
-        socket leaves the endpoint. Raises ZMQError with EINVAL or EPROTONOSUPPORT for endpoints that cannot be.
+        socket leaves the endpoint. Raises ZMQError with EINVAL or EPROTONOSUPPORT for endpoints that cannot be. A host name
+        that turns out at once to have no address is warned about (RuntimeWarning).
         """
         try:
             super().connect(addr)
         except ZMQError as error:
             _tell_all(error)
             raise
-        return _Binding(self, "connect", addr.decode() if isinstance(addr, bytes) else addr)
+        endpoint = addr.decode() if isinstance(addr, bytes) else addr
+        if _has_name(endpoint):
+            from ._names import warn_of_unknown
+
+            warn_of_unknown(self, endpoint)
+        return _Binding(self, "connect", endpoint)
 
     def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
         """Binds to `addr` ("tcp://127.0.0.1", without a port) at some port from `min_port` up to below `max_port`.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional
 
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import QUEUE, BoundRole, count, open_socket
+from ._roles import QUEUE, BoundRole, count, open_socket, secure_end
+
+if TYPE_CHECKING:
+    from ..security.clients import Clients
+    from ..security.keys import Keys
 
 __all__ = ["Producer", "ProducerStats"]
 
@@ -27,7 +31,8 @@ class Producer(BoundRole):
     """Hands out jobs, as JSON, to the workers that connect: each job to one of them, in turn.
 
     `endpoint` is bound: "tcp://*:5557", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
-    The context is `zmq.Context.instance()` if none is given.
+    The context is `zmq.Context.instance()` if none is given. With `keys`, jobs are encrypted, and only `clients` get any: see
+    zmq.secure().
 
     Little is kept on the way, so that a worker that joins late gets its share of what is left: 100 jobs for each worker
     (SNDHWM) and what the system's network buffers hold, unless the context says otherwise (`context.sndhwm = 1000`).
@@ -37,9 +42,18 @@ class Producer(BoundRole):
     sent whole or not at all.
     """
 
-    def __init__(self, endpoint: str, *, context: Optional[Any] = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        context: Optional[Any] = None,
+        keys: Optional[Keys] = None,
+        clients: Optional[Clients] = None,
+    ) -> None:
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
+            #: Who may come, with keys: see zmq.secure().
+            self.gate = secure_end(self.socket, keys, binds=True, connects=False, clients=clients)
             self.socket.watch()
             self.socket.bind(endpoint)
         except BaseException:

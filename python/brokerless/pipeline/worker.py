@@ -8,14 +8,18 @@ import os
 import threading
 import time
 import warnings
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
 from weakref import WeakSet
 
 from .. import _core, _opened
 from .._watched import Watched
 from ..constants import SocketType
 from ..error import Again, ContextTerminated, SocketClosed
-from ._roles import BUFFER, QUEUE, count, open_socket, queue_for
+from ._roles import BUFFER, QUEUE, count, open_socket, queue_for, secure_end
+
+if TYPE_CHECKING:
+    from ..security.clients import Key
+    from ..security.keys import Keys
 
 __all__ = ["Worker", "WorkerStats"]
 
@@ -44,7 +48,9 @@ class Worker(Watched):
 
     `source` is the endpoint of a producer, or a list of several; `sink` that of the collector, or None if the results
     are nobody's business. Both are connected to, so that they may start before or after. The context is
-    `zmq.Context.instance()` if none is given. `id` is a string that no other worker has.
+    `zmq.Context.instance()` if none is given. `id` is a string that no other worker has. Where the others have keys,
+    `server_key` is the public one of the producer, and of the collector unless `sink_key` is that; `keys` are the worker's
+    own: see zmq.secure().
 
     It works until the end of the stream: each producer has been there, all have been gone for `grace` seconds, and
     nothing is left. Then it passes its last results on and closes.
@@ -63,6 +69,9 @@ class Worker(Watched):
         *,
         context: Optional[Any] = None,
         grace: float = 0.1,
+        keys: Optional[Keys] = None,
+        server_key: Optional[Key] = None,
+        sink_key: Optional[Key] = None,
     ) -> None:
         #: A string that no other worker has, on any machine: for results that say who made them.
         self.id: str = f"{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
@@ -80,8 +89,13 @@ class Worker(Watched):
         queue = queue_for(self._sources, QUEUE)
         self.source = open_socket(context, SocketType.PULL, RCVHWM=queue, RCVBUF=BUFFER, **quick)
         try:
+            secure_end(self.source, keys, binds=False, connects=True, server_key=server_key)
             if sink is not None:
                 self.sink = open_socket(context, SocketType.PUSH, **quick)
+                of_sink = sink_key if sink_key is not None else server_key
+                secure_end(self.sink, keys, binds=False, connects=True, server_key=of_sink)
+            elif sink_key is not None:
+                raise TypeError("sink_key= is the collector's, and this worker has no sink")
             self._loop = _core.WorkLoop(self.source, self.sink, grace)
             if self.sink is not None:
                 self.sink.connect(sink)
