@@ -118,14 +118,14 @@ def _keep_magic(line: str) -> None:
     if not names and cell is not None:
         cell.keeps = True
     for name in names:
-        if _keep_peer(name):
-            continue
-        if name not in _shell.user_ns:
-            raise _usage(f"there is no variable {name!r}: %keep, or %keep and the names of variables")
+        is_peers = _keep_peer(name)
+        if name not in _shell.user_ns and not is_peers:
+            raise _usage(f"there is no variable {name!r}, and no peer: %keep, or %keep and the names of such")
         try:
-            keep(_shell.user_ns[name])
+            keep(_shell.user_ns.get(name))
         except TypeError as error:
-            raise _usage(f"{name}: {error}") from None
+            if not is_peers:
+                raise _usage(f"{name}: {error}") from None
 
 
 def _keep_peer(name: str) -> bool:

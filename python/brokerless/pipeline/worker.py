@@ -237,7 +237,8 @@ class Worker(Watched):
 
     def _failure(self, error: BaseException) -> str:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        where = "" if last.filename == __file__ else f" (line {last.lineno}, in {last.name})"
+        is_ours = os.path.dirname(last.filename) == os.path.dirname(__file__)
+        where = "" if is_ours else f" (line {last.lineno}, in {last.name})"
         return f"worker {self.id} failed: {type(error).__name__}: {error}{where}; join() raises it"
 
     def _end(self) -> None:
