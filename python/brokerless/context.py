@@ -233,6 +233,9 @@ class Context(_core.Context, OptionAttributes, Shown, Generic[_Made]):
 
     def __exit__(self, *exc_info: Any) -> None:
         # The end of a `with` never blocks: what is left open lingers in the background, for a bounded time.
+        for hook in _opened.closing:
+            for socket in self._made():
+                hook(socket)
         self._leave()
 
     def __del__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, Union, overload
@@ -46,6 +47,19 @@ def _has_name(endpoint: str) -> bool:
     return endpoint.startswith(("tcp://", "ws://")) and any(
         letter.isalpha() for letter in endpoint[6:].rpartition(":")[0]
     )
+
+
+def _holder_of_path(addr: Any) -> Optional[str]:
+    """Which socket of this process has the path that an ipc endpoint is about to take from it; libzmq asks nobody."""
+    endpoint = addr.decode(errors="replace") if isinstance(addr, bytes) else addr
+    # A name that is no path cannot be taken.
+    if not isinstance(endpoint, str) or not endpoint.startswith("ipc://"):
+        return None
+    if endpoint[6:7] in ("", "*", "@") or not os.path.exists(endpoint[6:]):
+        return None
+    from ._port_holder import holder_here
+
+    return holder_here(endpoint)
 
 
 class _Binding:
@@ -178,6 +192,8 @@ class Socket(Monitoring, Watched, Generic[_Received]):
         `linger` milliseconds if that is given; 0 drops it. When close() returns, the ports are free for the next bind,
         which takes half a second at the very most. Calls that wait in it in other threads raise SocketClosed.
         """
+        for hook in _opened.closing:
+            hook(self)
         super().close(linger)
         context = self.__dict__.get("context")
         if context is not None:
@@ -215,8 +231,10 @@ class Socket(Monitoring, Watched, Generic[_Received]):
         A port that only a lost socket still holds (in the traceback of a cell that failed, say) is freed first, with a
         ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port: which socket (and cell) of this process,
         or which other process, by its number and command; EADDRNOTAVAIL, ENODEV, EINVAL, EPROTONOSUPPORT for endpoints
-        that cannot be.
+        that cannot be. The path of an "ipc://" is never taken: the last one who binds has it, by libzmq's rule, with a
+        RuntimeWarning if a socket of this process had it before.
         """
+        holder = _holder_of_path(addr)
         for again in (True, False):
             try:
                 bound = super().bind(addr)
@@ -233,6 +251,12 @@ class Socket(Monitoring, Watched, Generic[_Received]):
                     error.detail = explain(endpoint, error.detail)
                 _tell_all(error)
                 raise
+        if holder is not None:
+            text = (
+                f"{bound} was bound by {holder}, which keeps the connections that it has; who connects from now on comes here: "
+                "close() it first, or bind to another path"
+            )
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
         return _Binding(self, "bind", bound)
 
     def connect(self, addr: Union[str, bytes]) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import sys
 import threading
 import time
+import traceback
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
 from weakref import WeakSet
@@ -61,6 +63,10 @@ class Worker(Watched):
 
     Guarantees: any thread may call any method. Each wait can be interrupted. A result is passed on whole or not at all.
     """
+
+    #: How many threads wait for its end, and whether stderr has had what ended it.
+    _joining = 0
+    _said = False
 
     def __init__(
         self,
@@ -129,7 +135,8 @@ class Worker(Watched):
     def start(self: _W, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> _W:
         """Works in the background, in a thread of this process, and returns the worker itself.
 
-        As run() does, but whatever is raised, a zmq.Again too, ends the worker and is raised by join().
+        As run() does, but whatever is raised, a zmq.Again too, ends the worker and is raised by join(). Unless somebody waits
+        there, a line on stderr tells of it at once: in a notebook that has the extension, in the cell that called start().
         """
         self._begin()
         self._told = False
@@ -148,7 +155,11 @@ class Worker(Watched):
         """
         if self._thread is None:
             raise RuntimeError("this worker was not started: start(fn) works in the background, run(fn) here")
-        self._wait(timeout)
+        self._joining += 1
+        try:
+            self._wait(timeout)
+        finally:
+            self._joining -= 1
         self._told = True
         if self._error is not None:
             raise self._error
@@ -204,7 +215,7 @@ class Worker(Watched):
 
     def __del__(self) -> None:
         error = getattr(self, "_error", None)
-        if error is not None and not self._told:
+        if error is not None and not self._told and not self._said:
             warnings.warn(f"{self!r} failed, and nobody called join(): {error!r}", RuntimeWarning, stacklevel=2)
 
     def __repr__(self) -> str:
@@ -233,7 +244,16 @@ class Worker(Watched):
             self._error = error
             # Somebody ended the context, or closed a socket under the worker's feet: they know.
             self._told = isinstance(error, (ContextTerminated, SocketClosed))
+            if not self._told and not self._joining:
+                self._said = True
+                print(self._failure(error), file=sys.stderr, flush=True)
         self._end()
+
+    def _failure(self, error: BaseException) -> str:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        is_ours = os.path.dirname(last.filename) == os.path.dirname(__file__)
+        where = "" if is_ours else f" (line {last.lineno}, in {last.name})"
+        return f"worker {self.id} failed: {type(error).__name__}: {error}{where}; join() raises it"
 
     def _end(self) -> None:
         with self._lock:
