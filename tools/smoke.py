@@ -115,7 +115,7 @@ def arrays() -> None:
         import numpy
     except ImportError:
         raise NotHere("no numpy here") from None
-    frame = numpy.arange(480 * 640 * 3, dtype="uint8").reshape(480, 640, 3)
+    frame: Any = numpy.arange(480 * 640 * 3, dtype="uint8").reshape(480, 640, 3)
     with zmq.Context() as context, context.socket(zmq.PUSH) as push, context.socket(zmq.PULL) as pull:
         pull.bind("tcp://127.0.0.1:*")
         push.connect(pull.get_string(zmq.LAST_ENDPOINT))
