@@ -35,11 +35,7 @@ def build_arch(
     """Build the wheels of one architecture, in a folder of its own, into `out`; yields each as soon as it is there."""
     source = folder / "source"
     lay_out(sdist, source)
-    environment = {
-        **toolchain.environment(),
-        "CARGO_TARGET_DIR": str(folder / "target"),
-        "ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"),
-    }
+    environment = {**toolchain.environment(), "CARGO_TARGET_DIR": str(folder / "target")}
     locked = (source / "Cargo.lock").read_bytes()
     for target in targets:
         pyo3 = _pyo3(target)

@@ -86,13 +86,12 @@ def _licences(archive: zipfile.ZipFile, names: Set[str], info: str) -> List[str]
             found.append(f"the licence of {library} is missing ({file})")
     crates = f"{folder}/licenses/rust-crates.txt"
     text = archive.read(crates).decode() if crates in names else ""
-    for component in _components(archive, names, info):
-        name = component["name"]
-        # "excluded" ones take part in the build alone.
-        if component.get("scope") != "required" or _is_build_part(name) or name in {"zmq-sys", *LINKED}:
-            continue
-        if f"\n{name}: " not in text:
-            found.append(f"the licence of the crate {name} is missing (run `python -m tools.licences`)")
+    # "excluded" ones take part in the build alone.
+    required = {part["name"] for part in _components(archive, names, info) if part.get("scope") == "required"}
+    linked = {name for name in required - {"zmq-sys", *LINKED} if not _is_build_part(name)}
+    lacking = sorted(name for name in linked if f"\n{name}: " not in text)
+    if lacking:
+        found.append(f"the licences of crates are missing: {', '.join(lacking)} (run `python -m tools.licences`)")
     return found
 
 
