@@ -11,12 +11,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import signal
+import subprocess
 import time
 import types
 from typing import Any, List, Optional, Sequence, Tuple
 
 from ..socket import Socket
 from . import await_stop, closed_late, deadlock, interrupt_end, interrupt_own, interrupt_where
+
+#: What an interrupt may come as; IPython's `%%bash` and its like raise the last one.
+_STOPS = (KeyboardInterrupt, asyncio.CancelledError, subprocess.CalledProcessError)
 
 _shell: Any = None
 #: What the shell had for exceptions of its own: their types, and who shows them.
@@ -32,7 +37,7 @@ def load(shell: Any) -> None:
     unload(shell)
     _shell = shell
     _before = shell.custom_exceptions, shell.CustomTB
-    shell.set_custom_exc((*shell.custom_exceptions, KeyboardInterrupt, asyncio.CancelledError), _show)
+    shell.set_custom_exc((*shell.custom_exceptions, *_STOPS), _show)
     _ours = shell.custom_exceptions
     shell.events.register("pre_run_cell", _begins)
     # What takes its time at the first use would take it when somebody waits for Stop.
@@ -88,6 +93,9 @@ def _show(
         shell.showtraceback((etype, value, tb), running_compiled_code=True)
         return None
     line = KeyboardInterrupt(text)
+    if isinstance(value, subprocess.CalledProcessError) and value.returncode is None:
+        # IPython has not waited for it, and without a code its str() fails.
+        value.returncode = -signal.SIGINT
     # The reply to the front end is made of it.
     value.args = line.args
     shell._showtraceback(KeyboardInterrupt, line, _line(shell, line))
@@ -98,6 +106,9 @@ def _show(
 
 def _is_stop(shell: Any, value: BaseException, steps: Sequence[types.TracebackType]) -> bool:
     """Whether it is an interrupt of which we say more than it does itself, as that of `%%peer --wait` can."""
+    if isinstance(value, subprocess.CalledProcessError):
+        is_ipythons = bool(steps) and str(steps[-1].tb_frame.f_globals.get("__name__")).startswith("IPython.")
+        return is_ipythons and isinstance(value.__context__, KeyboardInterrupt)
     if not isinstance(value, KeyboardInterrupt) or hasattr(value, "_render_traceback_"):
         return False
     return hasattr(value, "_waited") or not interrupt_own.is_raised(steps, shell)
