@@ -93,9 +93,9 @@ def _show(
         shell.showtraceback((etype, value, tb), running_compiled_code=True)
         return None
     line = KeyboardInterrupt(text)
-    if isinstance(value, subprocess.CalledProcessError) and value.returncode is None:
-        # IPython has not waited for it, and without a code its str() fails.
-        value.returncode = -signal.SIGINT
+    if isinstance(value, subprocess.CalledProcessError):
+        # Without a code its str() fails, and IPython has not always waited for one.
+        value.returncode = value.returncode or -signal.SIGINT
     # The reply to the front end is made of it.
     value.args = line.args
     shell._showtraceback(KeyboardInterrupt, line, _line(shell, line))
@@ -115,7 +115,12 @@ def _is_stop(shell: Any, value: BaseException, steps: Sequence[types.TracebackTy
 
 
 def _told(call: interrupt_where.Place, seconds: Optional[float]) -> str:
-    return _waited(call.name, call.thing, seconds) + _where(call)
+    return _waited(call.name, call.thing, seconds, _stays(call, call.thing)) + _where(call)
+
+
+def _stays(call: Optional[interrupt_where.Place], thing: Any) -> bool:
+    """Whether the notebook still has what was waited on; what only the function had is about to go."""
+    return call is None or not call.function or any(value is thing for value in _shell.user_ns.values())
 
 
 def _awaited(place: Optional[interrupt_where.Place], stop: await_stop.Stop) -> str:
@@ -123,12 +128,12 @@ def _awaited(place: Optional[interrupt_where.Place], stop: await_stop.Stop) -> s
     thing = place.thing if place is not None and place.thing is not None else socket
     if interrupt_where.is_ours(thing):
         name = place.name if place is not None and place.name else what
-        return _waited(name, thing, seconds) + (_where(place) if place is not None else "")
+        return _waited(name, thing, seconds, _stays(place, thing)) + (_where(place) if place is not None else "")
     code = f" {place.code}" if place is not None and place.code else ""
     return f"interrupted while it awaited{code}{_since_the_beginning()}" + (_where(place) if place is not None else "")
 
 
-def _waited(name: str, thing: Any, seconds: Optional[float]) -> str:
+def _waited(name: str, thing: Any, seconds: Optional[float], stays: bool) -> str:
     known = "" if thing is None else closed_late.name(thing)
     if name == interrupt_where.LOOP:
         what = f"the loop over {known or 'a socket'} waited"
@@ -138,7 +143,7 @@ def _waited(name: str, thing: Any, seconds: Optional[float]) -> str:
     time = _since_the_beginning() if seconds is None else f", {seconds:.1f} s"
     rest = ""
     if isinstance(thing, Socket):
-        rest = "; the socket is closed now" if thing.closed else "; the socket is still usable"
+        rest = "; the socket is closed now" if thing.closed else "; the socket is still usable" if stays else ""
     return f"interrupted while {what}{time}{rest}"
 
 
