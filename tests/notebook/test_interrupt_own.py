@@ -224,6 +224,33 @@ inner.tb_frame.f_locals["count"], sys.last_type.__name__, get_ipython().Interact
     shared.run("del inner")
 
 
+def test_a_cell_of_a_shell_says_it_in_a_line_too(shared: LiveKernel) -> None:
+    ran = shared.start("%%bash\necho waiting\nsleep 60")
+    ran.until(lambda: "waiting" in ran.text)
+    shared.interrupt_now(ran)
+    (error,) = ran.errors
+    assert error["ename"] == "KeyboardInterrupt" and len(error["traceback"]) == 1
+    assert error["evalue"] == "interrupted in line 1: %%bash (%tb shows more)"
+    # What fails by itself is shown as ever.
+    ran = shared.start("%%bash\nexit 3").done()
+    assert ran.reply["ename"] == "CalledProcessError" and "exit status 3" in ran.reply["evalue"]
+    assert len(ran.errors[0]["traceback"]) > 1
+
+
+def test_a_socket_that_only_the_function_had_is_not_called_usable(shared: LiveKernel) -> None:
+    for code, is_usable in {
+        "serve(zmq.Context.instance().socket(zmq.PULL))": False,
+        "mine = ctx.socket(zmq.PULL)\nserve(mine)": True,
+    }.items():
+        ran = shared.start(f"def serve(s):\n    waiting(); s.recv()\n{code}")
+        shared.interrupt(ran)
+        line = line_of(ran)
+        assert line.startswith("interrupted while recv() waited on <zmq.Socket(zmq.PULL)>, ")
+        assert line.endswith(" (line 2, in serve())")
+        assert ("; the socket is still usable" in line) is is_usable
+    shared.run("mine.close()")
+
+
 def test_what_the_code_itself_raises_keeps_its_traceback(shared: LiveKernel) -> None:
     for code, said in {
         "raise KeyboardInterrupt": "----> 1 raise KeyboardInterrupt",

@@ -11,12 +11,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import signal
+import subprocess
 import time
 import types
 from typing import Any, List, Optional, Sequence, Tuple
 
 from ..socket import Socket
 from . import await_stop, closed_late, deadlock, interrupt_end, interrupt_own, interrupt_where
+
+#: What an interrupt may come as; IPython's `%%bash` and its like raise the last one.
+_STOPS = (KeyboardInterrupt, asyncio.CancelledError, subprocess.CalledProcessError)
 
 _shell: Any = None
 #: What the shell had for exceptions of its own: their types, and who shows them.
@@ -32,7 +37,7 @@ def load(shell: Any) -> None:
     unload(shell)
     _shell = shell
     _before = shell.custom_exceptions, shell.CustomTB
-    shell.set_custom_exc((*shell.custom_exceptions, KeyboardInterrupt, asyncio.CancelledError), _show)
+    shell.set_custom_exc((*shell.custom_exceptions, *_STOPS), _show)
     _ours = shell.custom_exceptions
     shell.events.register("pre_run_cell", _begins)
     # What takes its time at the first use would take it when somebody waits for Stop.
@@ -88,6 +93,9 @@ def _show(
         shell.showtraceback((etype, value, tb), running_compiled_code=True)
         return None
     line = KeyboardInterrupt(text)
+    if isinstance(value, subprocess.CalledProcessError):
+        # Without a code its str() fails, and IPython has not always waited for one.
+        value.returncode = value.returncode or -signal.SIGINT
     # The reply to the front end is made of it.
     value.args = line.args
     shell._showtraceback(KeyboardInterrupt, line, _line(shell, line))
@@ -98,13 +106,21 @@ def _show(
 
 def _is_stop(shell: Any, value: BaseException, steps: Sequence[types.TracebackType]) -> bool:
     """Whether it is an interrupt of which we say more than it does itself, as that of `%%peer --wait` can."""
+    if isinstance(value, subprocess.CalledProcessError):
+        is_ipythons = bool(steps) and str(steps[-1].tb_frame.f_globals.get("__name__")).startswith("IPython.")
+        return is_ipythons and isinstance(value.__context__, KeyboardInterrupt)
     if not isinstance(value, KeyboardInterrupt) or hasattr(value, "_render_traceback_"):
         return False
     return hasattr(value, "_waited") or not interrupt_own.is_raised(steps, shell)
 
 
 def _told(call: interrupt_where.Place, seconds: Optional[float]) -> str:
-    return _waited(call.name, call.thing, seconds) + _where(call)
+    return _waited(call.name, call.thing, seconds, _stays(call, call.thing)) + _where(call)
+
+
+def _stays(call: Optional[interrupt_where.Place], thing: Any) -> bool:
+    """Whether the notebook still has what was waited on; what only the function had is about to go."""
+    return call is None or not call.function or any(value is thing for value in _shell.user_ns.values())
 
 
 def _awaited(place: Optional[interrupt_where.Place], stop: await_stop.Stop) -> str:
@@ -112,12 +128,12 @@ def _awaited(place: Optional[interrupt_where.Place], stop: await_stop.Stop) -> s
     thing = place.thing if place is not None and place.thing is not None else socket
     if interrupt_where.is_ours(thing):
         name = place.name if place is not None and place.name else what
-        return _waited(name, thing, seconds) + (_where(place) if place is not None else "")
+        return _waited(name, thing, seconds, _stays(place, thing)) + (_where(place) if place is not None else "")
     code = f" {place.code}" if place is not None and place.code else ""
     return f"interrupted while it awaited{code}{_since_the_beginning()}" + (_where(place) if place is not None else "")
 
 
-def _waited(name: str, thing: Any, seconds: Optional[float]) -> str:
+def _waited(name: str, thing: Any, seconds: Optional[float], stays: bool) -> str:
     known = "" if thing is None else closed_late.name(thing)
     if name == interrupt_where.LOOP:
         what = f"the loop over {known or 'a socket'} waited"
@@ -127,7 +143,7 @@ def _waited(name: str, thing: Any, seconds: Optional[float]) -> str:
     time = _since_the_beginning() if seconds is None else f", {seconds:.1f} s"
     rest = ""
     if isinstance(thing, Socket):
-        rest = "; the socket is closed now" if thing.closed else "; the socket is still usable"
+        rest = "; the socket is closed now" if thing.closed else "; the socket is still usable" if stays else ""
     return f"interrupted while {what}{time}{rest}"
 
 
