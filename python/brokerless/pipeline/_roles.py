@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional, TypeVar
+from typing import Any, Dict, Iterable, Optional, TypeVar
 
 from .._watched import Watched
 from ..constants import SocketOption, SocketType
@@ -55,6 +55,21 @@ class BoundRole(Watched):
 
     def _state(self) -> str:
         return "closed" if self.closed else f"{count(self._workers(), 'worker')} connected"
+
+
+def reliable_class(made: Any, plain: Any, options: Dict[str, Any]) -> Any:
+    """The class to make: with `reliable=True`, the reliable one in place of the plain one."""
+    if made is plain and options.get("reliable"):
+        from . import reliable
+
+        return getattr(reliable, f"Reliable{plain.__name__}")
+    return made
+
+
+def refuse_options(options: Iterable[str]) -> None:
+    """A plain role has no options of a reliable one."""
+    for name in options:
+        raise TypeError(f"{name}= is for a reliable role: reliable=True")
 
 
 def queue_for(endpoints: Iterable[str], most: int) -> int:

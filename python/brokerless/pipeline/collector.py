@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import RESULTS, BoundRole, count, open_socket, queue_for
+from ._roles import RESULTS, BoundRole, count, open_socket, queue_for, refuse_options, reliable_class
 from .errors import EndOfStream
 
 __all__ = ["Collector", "CollectorStats"]
@@ -30,6 +30,8 @@ class Collector(BoundRole):
     `endpoint` is bound: "tcp://*:5558", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
     The context is `zmq.Context.instance()` if none is given. `socket` is the PULL socket, for everything else.
 
+    With `reliable=True` it is a ReliableCollector: each result comes exactly once; the further arguments are described there.
+
     The stream of results is over when all workers that were connected have been gone for `grace` seconds and nothing is
     left. A worker whose connection broke is back by then: libzmq connects again after 0.1 to 0.2 s. After the end,
     another stream may come; whatever is called next waits for it.
@@ -38,10 +40,22 @@ class Collector(BoundRole):
     when its time is over; no result is lost by that.
     """
 
-    def __init__(self, endpoint: str, *, context: Optional[Any] = None, grace: float = 0.25) -> None:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Collector:
+        return object.__new__(reliable_class(cls, Collector, kwargs))
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        context: Optional[Any] = None,
+        grace: float = 0.25,
+        reliable: bool = False,
+        **options: Any,
+    ) -> None:
+        refuse_options(options)
         self.socket = open_socket(context, SocketType.PULL, RCVHWM=queue_for([endpoint], RESULTS))
         try:
-            self._stream = _core.Stream(self.socket, grace)
+            self._stream: Any = _core.Stream(self.socket, grace)
             self.socket.bind(endpoint)
         except BaseException:
             self.socket.close(0)

@@ -7,7 +7,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import QUEUE, BoundRole, count, open_socket
+from ._roles import QUEUE, BoundRole, count, open_socket, refuse_options, reliable_class
 
 __all__ = ["Producer", "ProducerStats"]
 
@@ -29,6 +29,8 @@ class Producer(BoundRole):
     `endpoint` is bound: "tcp://*:5557", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
     The context is `zmq.Context.instance()` if none is given.
 
+    With `reliable=True` it is a ReliableProducer: no job is lost when a worker dies; the further arguments are described there.
+
     Little is kept on the way, so that a worker that joins late gets its share of what is left: 100 jobs for each worker
     (SNDHWM) and what the system's network buffers hold, unless the context says otherwise (`context.sndhwm = 1000`).
     `socket` is the PUSH socket, for everything else.
@@ -37,7 +39,13 @@ class Producer(BoundRole):
     sent whole or not at all.
     """
 
-    def __init__(self, endpoint: str, *, context: Optional[Any] = None) -> None:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Producer:
+        return object.__new__(reliable_class(cls, Producer, kwargs))
+
+    def __init__(
+        self, endpoint: str, *, context: Optional[Any] = None, reliable: bool = False, **options: Any
+    ) -> None:
+        refuse_options(options)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
             self.socket.watch()

@@ -1,6 +1,7 @@
 //! A collector with its thread, and the handle by which the program takes results from it.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -26,7 +27,7 @@ struct Shared {
     ledger: Mutex<Intake<Frames>>,
     bell: Bell,
     gong: Gong,
-    stop: std::sync::atomic::AtomicBool,
+    stop: AtomicBool,
     end: Mutex<Option<std::result::Result<(), Error>>>,
 }
 
@@ -112,10 +113,14 @@ impl Collector {
         Ok(taken.unwrap_or(Taken::TimeOver))
     }
 
-    /// Waits, without taking any, until there are results, the end, or `other` is the case.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`]; the collector has ended.
+    /// In which order results are handed over from now on.
+    pub fn set_ordered(&self, ordered: bool) {
+        if self.generation == fork_generation() {
+            self.shared.ledger.lock().set_ordered(ordered);
+        }
+    }
+
+    /// Whether there are results, or the end.
     pub fn has_next(&self) -> bool {
         self.look(false, |ledger| ledger.has_next())
     }
@@ -134,7 +139,7 @@ impl Collector {
     pub fn stop(&self) {
         if self.generation == fork_generation() {
             self.shared.ledger.lock().close();
-            self.shared.stop.store(true, std::sync::atomic::Ordering::Release);
+            self.shared.stop.store(true, Ordering::Release);
             self.shared.bell.ring_loudly();
         }
     }
@@ -147,6 +152,18 @@ impl Collector {
         self.check_fork()?;
         let look = || Ok(self.shared.end.lock().is_some().then_some(()));
         self.shared.gong.wait_for(look, deadline, interrupt).map(|seen| seen.is_some())
+    }
+
+    /// For who looks at it now and then, and does not hold it.
+    ///
+    /// # Errors
+    /// It has ended, or is its process's parent's.
+    pub(crate) fn gauge(&self) -> Result<CollectorGauge> {
+        self.check_fork()?;
+        match *self.shared.end.lock() {
+            None => Ok(CollectorGauge(Arc::downgrade(&self.shared))),
+            Some(_) => Err(Error::closed()),
+        }
     }
 
     fn check_fork(&self) -> Result<()> {
@@ -162,6 +179,19 @@ impl Collector {
             true => look(&self.shared.ledger.lock()),
             false => nothing,
         }
+    }
+}
+
+/// Shows what a collector has done.
+pub struct CollectorGauge(Weak<Shared>);
+
+impl CollectorGauge {
+    /// What it has done so far, and whether it goes on; nothing once it is gone.
+    pub(crate) fn read(&self) -> Option<(Counts, bool)> {
+        let shared = self.0.upgrade()?;
+        let goes_on = shared.end.lock().is_none();
+        let counts = shared.ledger.lock().counts();
+        Some((counts, goes_on))
     }
 }
 
@@ -185,7 +215,7 @@ impl Party for Shared {
     }
 
     fn turn(&self, turn: &mut Turn, now: Instant) -> Result<()> {
-        let over = self.stop.load(std::sync::atomic::Ordering::Acquire);
+        let over = self.stop.load(Ordering::Acquire);
         let mut ledger = self.ledger.lock();
         for (_, route) in std::mem::take(&mut turn.unsent) {
             route.iter().for_each(|route| ledger.unreachable(route));
@@ -210,7 +240,7 @@ impl Party for Shared {
     }
 
     fn has_news(&self) -> bool {
-        self.stop.load(std::sync::atomic::Ordering::Acquire) || self.ledger.lock().has_news()
+        self.stop.load(Ordering::Acquire) || self.ledger.lock().has_news()
     }
 
     fn ended(&self, failure: Option<Error>) {

@@ -553,23 +553,19 @@ impl<P: Payload> Desk<P> {
     }
 
     fn finish(&mut self, now: Instant) -> Option<Instant> {
-        if self.leaving && !self.jobs.gone && self.hand.is_none() && self.kept.is_empty() {
-            if self.jobs.here {
-                self.lines.push(Line::Say(Side::Jobs, Said::Leave));
-                self.jobs.said = now;
-            }
-            self.jobs.gone = true;
-        }
-        if !self.jobs.gone || self.hand.is_some() {
+        if self.hand.is_some() || !(self.leaving || self.jobs.gone) {
             return None;
         }
         let since = *self.dismissed.get_or_insert(now);
         if !self.kept.is_empty() {
-            // Nobody will take these: the collector has gone as well.
+            // Nobody will take these, where the collector has gone as well.
             let end = since.max(self.results.heard) + self.results.limit;
             if self.results.here || now < end {
                 return Some(end);
             }
+        }
+        if !self.jobs.gone && self.jobs.here {
+            self.lines.push(Line::Say(Side::Jobs, Said::Leave));
         }
         if self.results.here {
             self.lines.push(Line::Say(Side::Results, Said::Leave));

@@ -24,6 +24,9 @@ const MESSAGE_BYTES: u64 = 1 << 20;
 /// A worker that has so many bytes is given no more.
 const MOST_BYTES: u64 = 64 << 20;
 
+/// How long a producer that has ended waits for its workers to go: they have to hear of it.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// How a producer goes about it.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -135,6 +138,8 @@ pub struct Dispatch<P> {
     gate: usize,
     finished: bool,
     over: bool,
+    /// Since when that is so, for those who act on it.
+    over_since: Option<Instant>,
     due: Option<Instant>,
     counts: Counts,
     workers: Workers,
@@ -161,6 +166,7 @@ impl<P: Payload> Dispatch<P> {
             gate: 0,
             finished: false,
             over: false,
+            over_since: None,
             due: None,
             counts: Counts::default(),
             workers: Workers::default(),
@@ -318,10 +324,18 @@ impl<P: Payload> Dispatch<P> {
         if quiet && self.due.is_none_or(|due| due <= now) {
             self.look_at_clock(now);
         }
-        if !self.over {
+        if self.over {
+            let end = *self.over_since.get_or_insert(now) + GOODBYE;
+            self.due = Some(self.due.map_or(end, |due| due.min(end)));
+        } else {
             self.hand_out(now);
         }
         (std::mem::take(&mut self.orders), self.due)
+    }
+
+    /// Whether it is over, and everybody has gone who was told so, or has had time enough to go.
+    pub fn is_settled(&self, now: Instant) -> bool {
+        self.over && (self.sessions.is_empty() || self.over_since.is_some_and(|since| now >= since + GOODBYE))
     }
 
     /// Whether the next [`Dispatch::act`] has something to do that another thread has brought.
@@ -564,7 +578,8 @@ impl<P: Payload> Dispatch<P> {
         if self.reserved == Some(id) {
             self.reserved = None;
         }
-        if loss == Loss::Death {
+        // Who goes at the end goes as it should.
+        if loss == Loss::Death && !self.over {
             self.counts.lost += 1;
             self.workers.count(&session.name, |tally| tally.lost += 1);
         }

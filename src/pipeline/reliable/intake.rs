@@ -151,6 +151,11 @@ impl<P: Payload> Intake<P> {
         Next::Nothing
     }
 
+    /// In which order results are handed over from now on.
+    pub fn set_ordered(&mut self, ordered: bool) {
+        self.rules.ordered = ordered;
+    }
+
     /// Whether [`Intake::next`] has a result.
     pub fn has_item(&self) -> bool {
         !self.ready.is_empty()

@@ -1,6 +1,6 @@
 //! A producer with its thread, and the handle by which the program gives it jobs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -120,12 +120,13 @@ impl Producer {
     pub fn wait_over(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<bool> {
         let look = || {
             let ledger = self.shared.ledger.lock();
-            let done = ledger.is_over() && ledger.is_finished();
+            let (over, finished) = (ledger.is_over(), ledger.is_finished());
             drop(ledger);
             match &*self.shared.end.lock() {
+                _ if over && finished => Ok(Some(())),
                 Some(Err(error)) => Err(error.clone()),
-                Some(Ok(())) if !done => Err(Error::closed()),
-                end => Ok(end.is_some().then_some(())),
+                Some(Ok(())) => Err(Error::closed()),
+                None => Ok(None),
             }
         };
         self.check_fork()?;
@@ -157,6 +158,18 @@ impl Producer {
             self.shared.bell.ring_loudly();
         }
         cancelled
+    }
+
+    /// Cancels all jobs from this one on that no worker has.
+    pub fn cancel_from(&self, first: u64) {
+        // Nobody is there to be told of one that has ended.
+        let _ = self.with(|ledger| {
+            let end = ledger.counts().jobs;
+            for number in first..end {
+                ledger.cancel(number);
+            }
+        });
+        self.shared.bell.ring_loudly();
     }
 
     /// Whether a worker has it, or it is done.
@@ -192,6 +205,18 @@ impl Producer {
         self.shared.gong.wait_for(look, deadline, interrupt).map(|seen| seen.is_some())
     }
 
+    /// For who looks at it now and then, and does not hold it.
+    ///
+    /// # Errors
+    /// It has ended, or is its process's parent's.
+    pub(crate) fn gauge(&self) -> Result<ProducerGauge> {
+        self.check_fork()?;
+        match *self.shared.end.lock() {
+            None => Ok(ProducerGauge(Arc::downgrade(&self.shared))),
+            Some(_) => Err(Error::closed()),
+        }
+    }
+
     fn check_fork(&self) -> Result<()> {
         if self.generation == fork_generation() {
             Ok(())
@@ -215,6 +240,19 @@ impl Producer {
             true => look(&self.shared.ledger.lock()),
             false => nothing,
         }
+    }
+}
+
+/// Shows what a producer has done.
+pub struct ProducerGauge(Weak<Shared>);
+
+impl ProducerGauge {
+    /// What it has done so far, and whether it goes on; nothing once it is gone.
+    pub(crate) fn read(&self) -> Option<(Counts, bool)> {
+        let shared = self.0.upgrade()?;
+        let goes_on = shared.end.lock().is_none();
+        let counts = shared.ledger.lock().counts();
+        Some((counts, goes_on))
     }
 }
 
@@ -254,13 +292,13 @@ impl Party for Shared {
                 Order::Jobs(route, numbers) => jobs(&mut ledger, route, &numbers, turn)?,
             }
         }
-        (turn.due, turn.over) = (due, ledger.is_over());
+        (turn.due, turn.over) = (due, ledger.is_settled(now));
         Ok(())
     }
 
     fn has_news(&self) -> bool {
         let ledger = self.ledger.lock();
-        ledger.is_over() || ledger.has_news()
+        ledger.has_news()
     }
 
     fn ended(&self, failure: Option<Error>) {
