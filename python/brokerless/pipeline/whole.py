@@ -298,7 +298,10 @@ class Pipeline(Watched):
                     if taken == fed:
                         continue
                 self._check_open()
-                results = gatherer.take(_BATCH, _LOOK if timeout is None else min(_LOOK, timeout))
+                look = _LOOK if timeout is None else min(_LOOK, timeout)
+                if more:
+                    dispatcher.wait_room(gatherer, look)
+                results = gatherer.take(_BATCH, 0 if more else look)
                 for number, is_value, value in results or ():
                     if number < first:
                         # Of a map() that nobody wanted to see the end of.

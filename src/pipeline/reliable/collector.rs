@@ -113,6 +113,10 @@ impl Collector {
         Ok(taken.unwrap_or(Taken::TimeOver))
     }
 
+    pub(super) fn gong(&self) -> &Gong {
+        &self.shared.gong
+    }
+
     /// In which order results are handed over from now on.
     pub fn set_ordered(&self, ordered: bool) {
         if self.generation == fork_generation() {

@@ -584,6 +584,7 @@ impl<P: Payload> Dispatch<P> {
             self.workers.count(&session.name, |tally| tally.lost += 1);
         }
         let most = self.rules.max_deliveries;
+        let was_alone = session.alone || session.in_flight == 1;
         for number in session.given {
             let Some(job) = self.job(number).filter(|job| job.place == Place::With(id)) else {
                 continue;
@@ -594,7 +595,8 @@ impl<P: Payload> Dispatch<P> {
                 continue;
             }
             job.deaths += 1;
-            if job.deaths < most {
+            // What died in company may be somebody else's fault, however often.
+            if job.deaths < most || !was_alone {
                 self.suspects.insert(number);
                 continue;
             }

@@ -69,27 +69,44 @@ impl Gong {
         deadline: Deadline,
         interrupt: &mut dyn Interrupt,
     ) -> Result<Option<T>> {
-        if let Some(seen) = look()? {
-            return Ok(Some(seen));
-        }
-        let waker = Waker::of_this_thread()?;
-        self.0.lock().push(waker.clone());
-        let done = loop {
-            waker.drain();
-            match look() {
-                Ok(None) if !deadline.is_over() => {}
-                done => break done,
-            }
-            if let Err(error) = wait(&mut [Source::readable(waker.fd())], deadline, interrupt) {
-                break Err(error);
-            }
-        };
+        wait_for_any(&[self], &mut look, deadline, interrupt)
+    }
+
+    fn forget(&self, waker: &Arc<Waker>) {
         let mut waiters = self.0.lock();
-        if let Some(own) = waiters.iter().position(|waiter| Arc::ptr_eq(waiter, &waker)) {
+        if let Some(own) = waiters.iter().position(|waiter| Arc::ptr_eq(waiter, waker)) {
             waiters.swap_remove(own);
         }
-        done
     }
+}
+
+/// [`Gong::wait_for`] something that any of several may tell of.
+///
+/// # Errors
+/// [`Error::Interrupted`], and those of the look.
+pub fn wait_for_any<T>(
+    gongs: &[&Gong],
+    look: &mut dyn FnMut() -> Result<Option<T>>,
+    deadline: Deadline,
+    interrupt: &mut dyn Interrupt,
+) -> Result<Option<T>> {
+    if let Some(seen) = look()? {
+        return Ok(Some(seen));
+    }
+    let waker = Waker::of_this_thread()?;
+    gongs.iter().for_each(|gong| gong.0.lock().push(waker.clone()));
+    let done = loop {
+        waker.drain();
+        match look() {
+            Ok(None) if !deadline.is_over() => {}
+            done => break done,
+        }
+        if let Err(error) = wait(&mut [Source::readable(waker.fd())], deadline, interrupt) {
+            break Err(error);
+        }
+    };
+    gongs.iter().for_each(|gong| gong.forget(&waker));
+    done
 }
 
 /// A message that came, and by which socket.

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::collector::Collector;
 use super::dispatch::{Counts, Dispatch, Order, Rules};
 use super::figures::Tally;
-use super::party::{only, prepare_router, serve, Bell, Gong, Heard, Party, Turn};
+use super::party::{only, prepare_router, serve, wait_for_any, Bell, Gong, Heard, Party, Turn};
 use super::payload::{share, Payload};
 use super::wire::{JobHead, Run, Said};
 use super::Route;
@@ -144,6 +145,26 @@ impl Producer {
             Some(here) => Ok(here),
             None => here(),
         }
+    }
+
+    /// Waits until another job of so many bytes may be taken, or the collector has something; false if the time is over
+    /// before.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn wait_room_or(
+        &self,
+        bytes: u64,
+        collector: &Collector,
+        deadline: Deadline,
+        interrupt: &mut dyn Interrupt,
+    ) -> Result<bool> {
+        let mut look = || {
+            let over = self.shared.end.lock().is_some();
+            Ok((over || self.has_room(bytes) || collector.has_next()).then_some(()))
+        };
+        let gongs = [&self.shared.gong, collector.gong()];
+        wait_for_any(&gongs, &mut look, deadline, interrupt).map(|seen| seen.is_some())
     }
 
     /// Whether another job of so many bytes may be taken.

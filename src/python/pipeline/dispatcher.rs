@@ -16,6 +16,7 @@ use super::{note, short, take_turns, TURN};
 use crate::message::Frames;
 use crate::pipeline::reliable::dispatch::Rules;
 use crate::pipeline::reliable::figures::Tally;
+use crate::pipeline::reliable::payload::Payload;
 use crate::pipeline::reliable::producer::Producer;
 use crate::wait::Deadline;
 
@@ -146,6 +147,17 @@ impl PyDispatcher {
             let frames = self.encode(&job, self.producer.counts().0.jobs + 1)?;
             *self.pending.lock() = Some(frames);
         }
+    }
+
+    /// Waits until there is room for the next job, or there are results; False if the time is over before.
+    #[pyo3(signature = (results, timeout=None))]
+    fn wait_room(&self, py: Python<'_>, results: &PyGatherer, timeout: Option<f64>) -> PyResult<bool> {
+        let end = deadline(timeout)?;
+        if results.has_next() {
+            return Ok(true);
+        }
+        let bytes = self.pending.lock().as_ref().map_or(0, Payload::bytes);
+        blocking(py, |signals| self.producer.wait_room_or(bytes, results.core(), end, signals))
     }
 
     /// Says that no more jobs will come.
