@@ -2,7 +2,7 @@
 
 import builtins
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, final, overload
 
 import numpy.typing as npt

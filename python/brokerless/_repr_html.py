@@ -146,7 +146,11 @@ def pipeline(thing: Any) -> List[str]:
         for worker in workers[:_ROWS]
     ]
     heads = ("worker", "", "done", "in flight", "failed", "lost")
-    return [here, bars("workers", heads, rows, most, max(0, len(workers) - _ROWS)), table("until now", ("what", "count"), counts, ("count",))]
+    return [
+        here,
+        bars("workers", heads, rows, most, max(0, len(workers) - _ROWS)),
+        table("until now", ("what", "count"), counts, ("count",)),
+    ]
 
 
 def frame(thing: _core.Frame) -> str:

@@ -13,9 +13,7 @@ from tests.conftest import PATIENCE
 
 @pytest.fixture
 def roles(ctx):
-    ends = [
-        kind("tcp://127.0.0.1:*", reliable=True, context=ctx) for kind in (pipeline.Producer, pipeline.Collector)
-    ]
+    ends = [kind("tcp://127.0.0.1:*", reliable=True, context=ctx) for kind in (pipeline.Producer, pipeline.Collector)]
     yield ends
     for one in ends:
         one.close()

@@ -178,7 +178,9 @@ def test_a_producer_that_dies_has_a_successor(make: Any, free_port: int) -> None
     assert sorted(negative) == [-4, -2]
 
 
-@pytest.mark.parametrize("blocked", ["producer.send_all(endless())", "collector.recv()", "list(collector)", "producer.wait()"])
+@pytest.mark.parametrize(
+    "blocked", ["producer.send_all(endless())", "collector.recv()", "list(collector)", "producer.wait()"]
+)
 def test_an_interrupt_loses_nothing(make: Any, blocked: str) -> None:
     collector = make(pipeline.Collector, ANYWHERE, reliable=True, ordered=True)
     producer = make(pipeline.Producer, ANYWHERE, reliable=True, window=10)

@@ -185,12 +185,12 @@ def test_an_endless_iterator_is_taken_as_far_as_the_window(roles: Any, in_thread
     sent = in_thread(producer.send_all, jobs(), timeout=None)
     assert collector.collect(50, timeout=PATIENCE) == [2 * number for number in range(50)]
     # Nobody takes more: up to the collector's window everything is done, and then no more is asked for.
-    collector2_limit = 4096 + 50 + 20 + 600
+    most = 4096 + 50 + 20 + 600 + 256
     assert wait_until(lambda: len(asked) > 1000)
     producer.close()
     with pytest.raises(zmq.SocketClosed):
         sent.result()
-    assert len(asked) <= collector2_limit + 256
+    assert len(asked) <= most
     with pytest.raises(pipeline.Incomplete):
         collector.collect(timeout=PATIENCE)
 
@@ -199,11 +199,9 @@ def test_workers_wait_for_a_program_that_takes_nothing(make: Any) -> None:
     collector = make(pipeline.Collector, ANYWHERE, reliable=True, window=10)
     producer = make(pipeline.Producer, ANYWHERE, reliable=True, window=100)
     make(pipeline.Worker, producer.endpoint, collector.endpoint, reliable=True).start(double)
-    taken = 0
-    with pytest.raises(zmq.Again):
-        while True:
-            producer.send(taken, timeout=0.3)
-            taken += 1
+    with pytest.raises(zmq.Again) as full:
+        producer.send_all(range(10_000), timeout=0.3)
+    taken = full.value.sent
     # What the collector holds, what is not acknowledged, what is not done.
     assert taken <= 10 + 2 * 512 + 16 + 100 + 256
     assert collector.collect(taken, timeout=PATIENCE) == [2 * number for number in range(taken)]
@@ -295,8 +293,10 @@ def test_what_does_not_go_together_is_refused(make: Any) -> None:
     producer = make(pipeline.Producer, ANYWHERE, reliable=True)
     with pytest.raises(pipeline.RoleError, match="a producer is there"):
         make(pipeline.Worker, collector.endpoint, producer.endpoint, reliable=True).run(double, timeout=PATIENCE)
-    with pytest.raises(pipeline.RoleError, match="'bytes'|\"bytes\""):
-        make(pipeline.Worker, producer.endpoint, collector.endpoint, reliable=True, codec="bytes").run(double, timeout=PATIENCE)
+    with pytest.raises(pipeline.RoleError, match="codec"):
+        make(pipeline.Worker, producer.endpoint, collector.endpoint, reliable=True, codec="bytes").run(
+            double, timeout=PATIENCE
+        )
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def _options(argv: List[str]) -> Options:
     options.add_argument("function", metavar="MODULE:FUNCTION", help="what to call with each job")
     options.add_argument("jobs", metavar="JOBS", help="the producer's endpoint, or a Pipeline's `jobs`")
     options.add_argument("results", metavar="RESULTS", help="the collector's endpoint, or a Pipeline's `results`")
-    options.add_argument("--codec", metavar="NAME[,NAME]", default="json", help="of jobs, and of results if they differ")
+    options.add_argument(
+        "--codec", metavar="NAME[,NAME]", default="json", help="of jobs, and of results if they differ"
+    )
     options.add_argument("--name", help="what this worker is called (default: made of host and process)")
     options.add_argument(
         "--timeout", metavar="SECONDS", type=seconds(zero=False), help="give up when no job comes for so long"

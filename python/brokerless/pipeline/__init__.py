@@ -29,7 +29,7 @@ ReliableWorker and ReliableCollector, and docs/pipeline-protocol.md for what the
 
 from __future__ import annotations
 
-from typing import List
+from typing import TYPE_CHECKING, List
 
 from .codecs import CODECS, codecs_of
 from .collector import Collector, CollectorStats
@@ -45,6 +45,10 @@ from .reliable import (
 )
 from .worker import Worker, WorkerStats
 
+if TYPE_CHECKING:
+    from .executor import Executor
+    from .whole import Pipeline, PipelineStats, WorkersFailed
+
 # What needs more of Python's library, when somebody asks for it.
 _LATER = {"Executor": ".executor", "Pipeline": ".whole", "PipelineStats": ".whole", "WorkersFailed": ".whole"}
 
@@ -53,12 +57,12 @@ __all__ = [
     "Collector",
     "CollectorStats",
     "EndOfStream",
-    "Executor",  # noqa: F822  see _LATER
+    "Executor",
     "Incomplete",
     "JobError",
     "MessageError",
-    "Pipeline",  # noqa: F822  see _LATER
-    "PipelineStats",  # noqa: F822  see _LATER
+    "Pipeline",
+    "PipelineStats",
     "Producer",
     "ProducerStats",
     "ReliableCollector",
@@ -71,7 +75,7 @@ __all__ = [
     "Worker",
     "WorkerStats",
     "WorkerTally",
-    "WorkersFailed",  # noqa: F822  see _LATER
+    "WorkersFailed",
     "codecs_of",
 ]
 

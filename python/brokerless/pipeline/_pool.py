@@ -51,7 +51,9 @@ def pickled(fn: Any, codec: CodecLike) -> bytes:
         import cloudpickle
     except ImportError as error:
         if "__main__" in (getattr(fn, "__module__", ""), type(fn).__module__) or "<" in getattr(fn, "__qualname__", ""):
-            why = "a function of this program goes to other processes by the package cloudpickle: pip install cloudpickle"
+            why = (
+                "a function of this program goes to other processes by the package cloudpickle: pip install cloudpickle"
+            )
             raise ImportError(why) from error
         return pickle.dumps((fn, codec))
     data: bytes = cloudpickle.dumps((fn, codec))

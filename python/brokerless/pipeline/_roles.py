@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Dict, Iterable, Optional, TypeVar
 
 from .._watched import Watched
@@ -89,6 +90,18 @@ def open_socket(context: Optional[Any], kind: SocketType, **options: int) -> Any
         if SocketOption[name] not in chosen:
             socket.set(SocketOption[name], value)
     return socket
+
+
+def bar_class() -> Any:
+    """tqdm's bar, for a notebook or a terminal, whichever this is."""
+    try:
+        with warnings.catch_warnings():
+            # In a notebook without ipywidgets it says so, and draws with characters.
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError("progress=True draws its bar with the package tqdm: pip install tqdm") from error
+    return tqdm
 
 
 def count(number: int, one: str) -> str:

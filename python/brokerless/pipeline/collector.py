@@ -41,7 +41,8 @@ class Collector(BoundRole):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Collector:
-        return object.__new__(reliable_class(cls, Collector, kwargs))
+        made: Collector = object.__new__(reliable_class(cls, Collector, kwargs))
+        return made
 
     def __init__(
         self,

@@ -10,7 +10,6 @@ from typing import Any, Dict, List, Optional
 __all__ = ["EndOfStream", "Incomplete", "JobError", "MessageError", "RoleError", "TallyError"]
 
 
-
 class EndOfStream(EOFError):
     """There will be no more results: everybody who sent some has gone, and none is left."""
 

@@ -142,8 +142,8 @@ class Executor(BaseExecutor):
             why = error
         with self._lock:
             self._shut = True
-            left = list(self._futures.items())
-        for number, future in left:
+            left = list(self._futures)
+        for number in left:
             self._settle(number, False, why)
 
     def _settle(self, number: int, is_value: bool, value: Any) -> None:

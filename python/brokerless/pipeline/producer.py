@@ -7,7 +7,7 @@ from typing import Any, Iterable, NamedTuple, Optional
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import QUEUE, BoundRole, count, open_socket, refuse_options, reliable_class
+from ._roles import QUEUE, BoundRole, bar_class, count, open_socket, refuse_options, reliable_class
 
 __all__ = ["Producer", "ProducerStats"]
 
@@ -40,11 +40,10 @@ class Producer(BoundRole):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Producer:
-        return object.__new__(reliable_class(cls, Producer, kwargs))
+        made: Producer = object.__new__(reliable_class(cls, Producer, kwargs))
+        return made
 
-    def __init__(
-        self, endpoint: str, *, context: Optional[Any] = None, reliable: bool = False, **options: Any
-    ) -> None:
+    def __init__(self, endpoint: str, *, context: Optional[Any] = None, reliable: bool = False, **options: Any) -> None:
         refuse_options(options)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
@@ -130,9 +129,5 @@ class Producer(BoundRole):
 
 
 def _progress(jobs: Iterable[Any]) -> Iterable[Any]:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True draws its bar with the package tqdm: pip install tqdm") from error
-    bar: Iterable[Any] = tqdm(jobs, unit="job", unit_scale=True)
+    bar: Iterable[Any] = bar_class()(jobs, unit="job", unit_scale=True)
     return bar

@@ -207,7 +207,7 @@ class ReliableProducer(Producer):
         codec has no words for. All these have an attribute `sent`: how many jobs were taken. The producer is still open, and
         goes on with what it has: wait(), or close().
         """
-        before = self.stats.sent
+        before: int = self.stats.sent
         try:
             bar = _progress(jobs) if progress else jobs
             self._dispatcher.gate(workers)
@@ -217,7 +217,8 @@ class ReliableProducer(Producer):
         except BaseException as error:
             error.sent = self.stats.sent - before  # type: ignore[attr-defined]
             raise
-        return self.stats.sent - before
+        sent: int = self.stats.sent - before
+        return sent
 
     def wait(self, timeout: Optional[float] = None) -> None:
         """Ends the stream: waits until every job is done and the collector knows that there are no more, and closes.
@@ -229,7 +230,9 @@ class ReliableProducer(Producer):
         while not self._dispatcher.wait_over(timeout):
             stats = self.stats
             if stats.done == done:
-                raise self._again(f"{stats.sent - done} of {stats.sent} jobs are not done, and none was for {timeout} s")
+                raise self._again(
+                    f"{stats.sent - done} of {stats.sent} jobs are not done, and none was for {timeout} s"
+                )
             done = stats.done
         self.close()
 
@@ -273,7 +276,9 @@ class ReliableProducer(Producer):
     def _again(self, text: str) -> Again:
         error = Again()
         here = self._workers()
-        error.detail = f"{text}; {count(here, 'worker')} there now" + ("" if here else ": do they run, and connect to it?")
+        error.detail = f"{text}; {count(here, 'worker')} there now" + (
+            "" if here else ": do they run, and connect to it?"
+        )
         return error
 
 
@@ -532,4 +537,3 @@ def _check_times(heartbeat: float, heartbeat_timeout: float, job_timeout: Option
         raise ValueError(f"heartbeat_timeout is in seconds, more than heartbeat ({heartbeat}), not {heartbeat_timeout}")
     if job_timeout is not None and not 0.001 <= job_timeout <= 4e6:
         raise ValueError(f"job_timeout is in seconds, 0.001 or more, or None, not {job_timeout}")
-

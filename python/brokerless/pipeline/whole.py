@@ -14,7 +14,7 @@ from .._watched import Watched
 from ..error import Again, SocketClosed
 from ..jupyter.interrupted import interrupted
 from ._pool import Pool, how_many
-from ._roles import count
+from ._roles import bar_class, count
 from .codecs import CodecLike
 from .reliable import RESULTS, WINDOW, WINDOW_BYTES, ReliableCollector, ReliableProducer, WorkerTally
 
@@ -111,7 +111,9 @@ class Pipeline(Watched):
     ) -> None:
         size, as_threads = how_many(workers, threads)
         if size == 0 and (jobs is None or results is None):
-            raise ValueError("without workers here, jobs= and results= say where others connect: jobs='tcp://*:5557', ...")
+            raise ValueError(
+                "without workers here, jobs= and results= say where others connect: jobs='tcp://*:5557', ..."
+            )
         self._folder: Optional[str] = None
         self._lock = threading.Lock()
         self._mapping = False
@@ -123,7 +125,7 @@ class Pipeline(Watched):
         self._collector: Optional[ReliableCollector] = None
         if jobs is None or results is None:
             self._folder = tempfile.mkdtemp(prefix="brokerless-")
-        beats = {"heartbeat": heartbeat, "heartbeat_timeout": heartbeat_timeout}
+        beats: Any = {"heartbeat": heartbeat, "heartbeat_timeout": heartbeat_timeout}
         try:
             self._producer = ReliableProducer(
                 jobs or f"ipc://{self._folder}/jobs",
@@ -256,7 +258,14 @@ class Pipeline(Watched):
     @property
     def workers(self) -> List[WorkerTally]:
         """What each worker has done, in the order in which they came; those that are gone, too."""
-        return self._producer.workers
+        came = {name: (done, failed) for name, _, _, done, failed, _ in self._gatherer.workers}
+        # Their results are here before word of it is.
+        return [
+            tally._replace(
+                done=came.get(tally.name, (tally.done, 0))[0], failed=came.get(tally.name, (0, tally.failed))[1]
+            )
+            for tally in self._producer.workers
+        ]
 
     def __enter__(self: _P) -> _P:
         return self
@@ -283,7 +292,9 @@ class Pipeline(Watched):
         assert self._collector is not None
         return self._collector._stream
 
-    def _map(self, items: Iterator[Any], ordered: bool, bar: Any, timeout: Optional[float], returned: bool) -> Iterator[Any]:
+    def _map(
+        self, items: Iterator[Any], ordered: bool, bar: Any, timeout: Optional[float], returned: bool
+    ) -> Iterator[Any]:
         dispatcher, gatherer = self._producer._dispatcher, self._gatherer
         first = dispatcher.counts["jobs"]
         gatherer.set_ordered(ordered)
@@ -378,9 +389,5 @@ def _to_connect(endpoint: str) -> str:
 
 
 def _bar(items: Any) -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True draws its bar with the package tqdm: pip install tqdm") from error
     total = len(items) if hasattr(items, "__len__") else None
-    return tqdm(total=total, unit="job", unit_scale=True)
+    return bar_class()(total=total, unit="job", unit_scale=True)

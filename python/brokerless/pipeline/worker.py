@@ -58,6 +58,9 @@ class Worker(Watched):
     Guarantees: any thread may call any method. Each wait can be interrupted. A result is passed on whole or not at all.
     """
 
+    #: The PUSH socket for results, if anybody wants them.
+    sink: Any
+
     def __init__(
         self,
         source: Union[str, Sequence[str]],
@@ -88,7 +91,8 @@ class Worker(Watched):
         _opened.role_opened(self)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Worker:
-        return object.__new__(reliable_class(cls, Worker, kwargs))
+        made: Worker = object.__new__(reliable_class(cls, Worker, kwargs))
+        return made
 
     def _begin_life(self, name: str, sources: List[str], sink: Optional[str]) -> None:
         #: A string that no other worker has, on any machine: for results that say who made them.
@@ -100,7 +104,7 @@ class Worker(Watched):
         self._busy = False
         self._error: Optional[BaseException] = None
         self._told = True
-        self.sink: Optional[Any] = None
+        self.sink = None
 
     def run(self, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> WorkerStats:
         """Works here, until the end of the stream or until another thread calls stop(); returns the `stats`.
