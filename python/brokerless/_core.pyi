@@ -29,6 +29,9 @@ __all__ = [
     "Sampler",
     "close_delivered",
     "send_jobs",
+    "Dispatcher",
+    "Gatherer",
+    "Service",
     "Stream",
     "WorkLoop",
     "poll",
@@ -852,8 +855,9 @@ class Sampler:
     """Reads counters every `interval` seconds, on a native thread that never takes the GIL, and keeps the last `keep` rows.
 
     `sources` are pairs: a prefix for the names of the columns, and a socket (messages_sent, messages_received, bytes_sent,
-    bytes_received, peers) or the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes). They are
-    not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
+    bytes_received, peers), the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes), or what a
+    reliable producer (jobs, jobs_bytes, done, in_flight, redelivered, lost, workers) or collector (results, results_bytes,
+    failed, duplicates, waiting, sources) is made of. They are not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
     and when it is collected.
 
     Raises SocketClosed for what is closed already, ValueError for an interval below 0.05 s or above an hour, for less than 2
@@ -1001,13 +1005,22 @@ class Gatherer:
     def workers(self) -> list[tuple[str, bool, int, int, int, int]]:
         """What came from each worker: (name, whether it is here, 0, results, failed, how often it was lost)."""
     def next(self, nothing: bool, timeout: float | None = None) -> tuple[str, Any]:
-        """The next result: ("value", object), ("failed", exception), ("end", None) or ("time", None)."""
+        """The next result: ("value", object), ("failed", exception), ("end", None) or ("time", None).
+
+        `nothing`: whether results that are nothing count. `timeout` in seconds.
+        """
     def take(self, most: int, timeout: float | None = None) -> list[tuple[int, bool, Any]] | None:
-        """Results with their numbers: [(number, whether it is a value, object or exception)]; None at the end."""
+        """Results with their numbers, up to `most` of those that are there after a wait of up to `timeout` seconds:
+        [(number, whether it is a value, object or exception)]; None at the end.
+        """
     def collect(self, results: list[Any], n: int | None = None, timeout: float | None = None) -> bool:
-        """Appends results to a list, `n` of them or all up to the end; False if the time is over before."""
+        """Appends results to a list, `n` of them or all up to the end; False if the time is over before. Raises what a job has
+        failed with.
+        """
     def tally(self, counts: dict[Any, int], key: str, n: int | None = None, timeout: float | None = None) -> bool:
-        """Counts results by `key` into a dict, `n` of them or all up to the end; False if the time is over before."""
+        """Counts results by `key` into a dict, `n` of them or all up to the end; False if the time is over before. The
+        dict has what was counted also if an error is raised.
+        """
     def tallied(self) -> tuple[str | None, int, int, list[tuple[str, int]]]:
         """What the last tally has counted: see Stream.tallied()."""
     def set_ordered(self, ordered: bool) -> None:
@@ -1032,7 +1045,9 @@ class Service:
     def here(self) -> tuple[bool, bool]:
         """Whether the producer, and the collector, have welcomed it."""
     def run(self, function: Callable[[Any], Any], timeout: float | None = None) -> tuple[str, str]:
-        """Works until there is nothing to do any more: why it has ended, and what is wrong if something is."""
+        """Works until there is nothing to do any more: ("done", ""), ("closed", ""), ("left", ""), ("wrong", why) or, if nothing
+        comes for `timeout` seconds, ("time", "").
+        """
     def stop(self, at_once: bool = False) -> None:
         """Ends after the job in hand; `at_once`: ends now."""
     def join(self, timeout: float | None = None) -> bool:

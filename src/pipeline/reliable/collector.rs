@@ -80,7 +80,7 @@ impl Collector {
                 break false;
             }
             // The end is told by itself.
-            match if items.is_empty() || ledger.has_item() { ledger.next() } else { Next::Nothing } {
+            match if items.is_empty() || ledger.has_item() { ledger.hand_over() } else { Next::Nothing } {
                 Next::Item(item) => items.push(item),
                 Next::End => break true,
                 Next::Nothing => break false,

@@ -140,7 +140,7 @@ impl<P: Payload> Intake<P> {
     }
 
     /// The next result, in the order that was asked for.
-    pub fn next(&mut self) -> Next<P> {
+    pub fn hand_over(&mut self) -> Next<P> {
         if let Some(item) = self.ready.pop_front() {
             return Next::Item(item);
         }
@@ -156,12 +156,12 @@ impl<P: Payload> Intake<P> {
         self.rules.ordered = ordered;
     }
 
-    /// Whether [`Intake::next`] has a result.
+    /// Whether [`Intake::hand_over`] has a result.
     pub fn has_item(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Whether [`Intake::next`] has something.
+    /// Whether [`Intake::hand_over`] has something.
     pub fn has_next(&self) -> bool {
         !self.ready.is_empty() || (self.news && self.runs.is_empty())
     }

@@ -204,6 +204,7 @@ pub fn add(tally: &mut Tally, label: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
+/// A label as Python has it.
 pub fn to_python<'py>(py: Python<'py>, label: &Label<'_>) -> PyResult<Bound<'py, PyAny>> {
     Ok(match label {
         Label::Null => py.None().into_bound(py),

@@ -56,7 +56,7 @@ impl Taken {
 
     /// The numbers of all that is there.
     fn all(&mut self) -> Vec<u64> {
-        std::iter::from_fn(|| match if self.ledger.has_item() { self.ledger.next() } else { Next::Nothing } {
+        std::iter::from_fn(|| match if self.ledger.has_item() { self.ledger.hand_over() } else { Next::Nothing } {
             Next::Item(item) => Some(item.number),
             _ => None,
         })
@@ -73,7 +73,7 @@ fn each_result_comes_once() {
     assert_eq!(taken.all(), [2, 0, 1]);
     let counts = taken.ledger.counts();
     assert_eq!((counts.results, counts.duplicates, counts.waiting), (3, 2, 0));
-    assert_eq!(taken.ledger.next(), Next::Nothing);
+    assert_eq!(taken.ledger.hand_over(), Next::Nothing);
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn the_end_is_told_once_everything_is_there() {
     assert_eq!(taken.ledger.counts().duplicates, 1);
     let mut taken = Taken::new(true);
     taken.results(RUN, &[(0, status::END)]);
-    assert_eq!(taken.ledger.next(), Next::End);
-    assert_eq!(taken.ledger.next(), Next::Nothing);
+    assert_eq!(taken.ledger.hand_over(), Next::End);
+    assert_eq!(taken.ledger.hand_over(), Next::Nothing);
 }
 
 #[test]
@@ -111,10 +111,10 @@ fn several_runs_end_together() {
     taken.results([2; 16], &[(1, status::END)]);
     taken.results(RUN, &[(0, status::VALUE), (1, status::END)]);
     assert_eq!(taken.all(), [0]);
-    assert_eq!(taken.ledger.next(), Next::Nothing);
+    assert_eq!(taken.ledger.hand_over(), Next::Nothing);
     taken.results([2; 16], &[(0, status::NOTHING)]);
-    assert!(matches!(taken.ledger.next(), Next::Item(Item { status: status::NOTHING, .. })));
-    assert_eq!(taken.ledger.next(), Next::End);
+    assert!(matches!(taken.ledger.hand_over(), Next::Item(Item { status: status::NOTHING, .. })));
+    assert_eq!(taken.ledger.hand_over(), Next::End);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_run_that_stops_early_hands_over_what_there_is() {
     taken.results(RUN, &[(u64::MAX, status::ABORT)]);
     taken.results(RUN, &[(u64::MAX, status::ABORT)]);
     assert_eq!(taken.all(), [0, 2, u64::MAX]);
-    assert_eq!(taken.ledger.next(), Next::End);
+    assert_eq!(taken.ledger.hand_over(), Next::End);
     assert_eq!(taken.ledger.counts().results, 2);
 }
 
@@ -136,7 +136,7 @@ fn workers_wait_for_a_slow_program() {
     taken.values(&[4, 5]);
     assert!(taken.acknowledged().is_empty());
     assert!(!taken.ledger.has_news());
-    (0..4).for_each(|_| drop(taken.ledger.next()));
+    (0..4).for_each(|_| drop(taken.ledger.hand_over()));
     assert!(taken.ledger.has_news());
     assert_eq!(taken.acknowledged(), [4, 5]);
 }

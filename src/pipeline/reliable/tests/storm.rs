@@ -211,7 +211,7 @@ impl Storm {
                 self.come();
             }
             for _ in 0..self.dice.roll(12) {
-                match self.collector.next() {
+                match self.collector.hand_over() {
                     Next::Item(item) => results.push((item.number, item.status)),
                     Next::End => return results,
                     Next::Nothing => break,
