@@ -1,7 +1,7 @@
 """The course's pipeline: a producer, one or two consumers and a collector, each in a process, 20,000 jobs in JSON.
 
 Plain sockets play it as it is taught: send_json, recv_json and a dict that counts. brokerless has roles of its own for it
-(`brokerless.pipeline`). The clock runs at the collector, from its first result to its last.
+(`brokerless.pipeline`), plain ones on the same sockets, and reliable ones, which lose nothing when a worker dies. The clock runs at the collector, from its first result to its last.
 """
 
 from __future__ import annotations
@@ -83,10 +83,35 @@ def collect_with_role(zmq: Any, job: Job) -> float:
     return seconds
 
 
+def produce_reliably(zmq: Any, job: Job) -> None:
+    """Waits for its workers, and until each job is done."""
+    with import_module("brokerless.pipeline").Producer(job.endpoints[0], reliable=True) as producer:
+        producer.send_all(({"num": number} for number in range(job.count)), workers=job.peers)
+
+
+def consume_reliably(me: int, zmq: Any, job: Job) -> None:
+    """Works until it is told that all is done."""
+    worker = import_module("brokerless.pipeline").Worker(job.endpoints[0], job.endpoints[1], reliable=True)
+    worker.run(partial(keep_even, me))
+
+
+def collect_reliably(zmq: Any, job: Job) -> float:
+    """Counts in Rust, up to the end of the stream."""
+    with import_module("brokerless.pipeline").Collector(job.endpoints[1], reliable=True) as collector:
+        first = collector.recv()
+        started = perf_counter()
+        tally = collector.tally("consumer")
+        seconds = perf_counter() - started
+    expect(first["num"] % 2, 0)
+    expect(sum(tally.values()), job.count // 2 - 1)
+    return seconds
+
+
 def _case(consumers: int) -> Case:
     names = [f"consumer {number + 1}" for number in range(consumers)]
     plain: Dict[str, Role] = {name: partial(consume, number) for number, name in enumerate(names)}
     ours: Dict[str, Role] = {name: partial(consume_with_role, number) for number, name in enumerate(names)}
+    sure: Dict[str, Role] = {name: partial(consume_reliably, number) for number, name in enumerate(names)}
     return Case(
         name=f"pipeline-{consumers}",
         title=f"the course's pipeline, {consumers} consumer{'s' * (consumers > 1)}, 20,000 JSON jobs",
@@ -98,9 +123,14 @@ def _case(consumers: int) -> Case:
                 BROKERLESS["brokerless"],
                 {"collector": collect_with_role, **ours, "producer": produce_with_role},
             ),
+            Contender(
+                "brokerless reliable",
+                BROKERLESS["brokerless"],
+                {"collector": collect_reliably, **sure, "producer": produce_reliably},
+            ),
             *each(SOCKETS, {"collector": collect, **plain, "producer": produce}),
         ),
-        targets=(Target(3),),
+        targets=(Target(3), Target(1, ours="brokerless reliable")),
         endpoints=3,
         servers=("producer", *names),
         shorter=False,

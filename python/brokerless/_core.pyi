@@ -2,7 +2,7 @@
 
 import builtins
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, final, overload
 
 import numpy.typing as npt
@@ -30,6 +30,9 @@ __all__ = [
     "Sampler",
     "close_delivered",
     "send_jobs",
+    "Dispatcher",
+    "Gatherer",
+    "Service",
     "Stream",
     "WorkLoop",
     "poll",
@@ -855,8 +858,9 @@ class Sampler:
     """Reads counters every `interval` seconds, on a native thread that never takes the GIL, and keeps the last `keep` rows.
 
     `sources` are pairs: a prefix for the names of the columns, and a socket (messages_sent, messages_received, bytes_sent,
-    bytes_received, peers) or the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes). They are
-    not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
+    bytes_received, peers), the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes), or what a
+    reliable producer (jobs, jobs_bytes, done, in_flight, redelivered, lost, workers) or collector (results, results_bytes,
+    failed, duplicates, waiting, sources) is made of. They are not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
     and when it is collected.
 
     Raises SocketClosed for what is closed already, ValueError for an interval below 0.05 s or above an hour, for less than 2
@@ -922,6 +926,135 @@ class Stream:
         """What the tally under way, or the last one, has counted, not more than a little late: (its key or None, results, labels,
         [(text of a label, count)] of the most frequent). Tallies begin to tell when this is first called.
         """
+
+@final
+class Dispatcher:
+    """A producer that gets its jobs done, by a ROUTER that is its own from now on."""
+
+    def __new__(
+        cls,
+        socket: Socket,
+        run: bytes,
+        codec: tuple[str, Any],
+        *,
+        window: int,
+        window_bytes: int,
+        retries: int,
+        max_deliveries: int,
+        heartbeat: float,
+        limit: float,
+        job_timeout: float | None = None,
+    ) -> Self: ...
+    @staticmethod
+    def prepare(socket: Socket) -> None:
+        """Sets the options that a socket needs before it binds."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """Its figures, by their names."""
+    @property
+    def workers(self) -> list[tuple[str, bool, int, int, int, int]]:
+        """What each worker has done: (name, whether it is here, jobs that it has, done, failed, how often it was lost)."""
+    def gate(self, workers: int) -> None:
+        """Gives out nothing until so many workers are there."""
+    def send(self, job: Any, timeout: float | None = None) -> int:
+        """Takes a job, waiting up to `timeout` seconds for room; its number."""
+    def send_all(self, jobs: Iterable[Any], timeout: float | None = None) -> int:
+        """Takes every job of an iterable, waiting up to `timeout` seconds for room for each; how many."""
+    def feed(self, jobs: Iterator[Any], results: Gatherer) -> tuple[int, bool]:
+        """Takes jobs of an iterator while there is room and no result waits: (how many, whether there may be more)."""
+    def wait_room(self, results: Gatherer, timeout: float | None = None) -> bool:
+        """Waits until there is room for the next job, or there are results; False if the time is over before."""
+    def finish(self) -> None:
+        """Says that no more jobs will come."""
+    def wait_over(self, timeout: float | None = None) -> bool:
+        """Waits until all is done; False if the time is over before."""
+    def wait_for_workers(self, workers: int, timeout: float | None = None) -> int:
+        """Waits until so many workers are there; how many are, also if the time is over before."""
+    def cancel(self, number: int) -> bool:
+        """Cancels a job that no worker has; whether it is cancelled."""
+    def cancel_from(self, first: int) -> None:
+        """Cancels all jobs from this one on that no worker has."""
+    def forget_pending(self) -> None:
+        """Forgets a job that was taken from an iterator and found no room."""
+    def is_begun(self, number: int) -> bool:
+        """Whether a worker has it, or it is done."""
+    def stop(self) -> None:
+        """Stops, also before all is done."""
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits for the end of its thread, `timeout` seconds at most; whether it has ended."""
+
+@final
+class Gatherer:
+    """A collector that has each result once, by a ROUTER that is its own from now on."""
+
+    def __new__(
+        cls,
+        socket: Socket,
+        id: bytes,
+        codec: tuple[str, Any, Any],
+        *,
+        ordered: bool,
+        window: int,
+        heartbeat: float,
+        limit: float,
+    ) -> Self: ...
+    @staticmethod
+    def prepare(socket: Socket) -> None:
+        """Sets the options that a socket needs before it binds."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """Its figures, by their names."""
+    @property
+    def workers(self) -> list[tuple[str, bool, int, int, int, int]]:
+        """What came from each worker: (name, whether it is here, 0, results, failed, how often it was lost)."""
+    def next(self, nothing: bool, timeout: float | None = None) -> tuple[str, Any]:
+        """The next result: ("value", object), ("failed", exception), ("end", None) or ("time", None).
+
+        `nothing`: whether results that are nothing count. `timeout` in seconds.
+        """
+    def take(self, most: int, timeout: float | None = None) -> list[tuple[int, bool, Any]] | None:
+        """Results with their numbers, up to `most` of those that are there after a wait of up to `timeout` seconds:
+        [(number, whether it is a value, object or exception)]; None at the end.
+        """
+    def collect(self, results: list[Any], n: int | None = None, timeout: float | None = None) -> bool:
+        """Appends results to a list, `n` of them or all up to the end; False if the time is over before. Raises what a job has
+        failed with.
+        """
+    def tally(self, counts: dict[Any, int], key: str, n: int | None = None, timeout: float | None = None) -> bool:
+        """Counts results by `key` into a dict, `n` of them or all up to the end; False if the time is over before. The
+        dict has what was counted also if an error is raised.
+        """
+    def tallied(self) -> tuple[str | None, int, int, list[tuple[str, int]]]:
+        """What the last tally has counted: see Stream.tallied()."""
+    def set_ordered(self, ordered: bool) -> None:
+        """Whether results are handed over in the order of their jobs, from now on."""
+    def stop(self) -> None:
+        """Stops: workers are told."""
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits for the end of its thread, `timeout` seconds at most; whether it has ended."""
+
+@final
+class Service:
+    """A worker whose jobs get done, by two DEALERs that are its own from now on."""
+
+    def __new__(cls, source: Socket, sink: Socket, name: str, codec: tuple[str, Any, str, Any]) -> Self: ...
+    @staticmethod
+    def prepare(socket: Socket) -> None:
+        """Sets the options that a socket needs before it connects."""
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Jobs received, results acknowledged, jobs failed, messages refused."""
+    @property
+    def here(self) -> tuple[bool, bool]:
+        """Whether the producer, and the collector, have welcomed it."""
+    def run(self, function: Callable[[Any], Any], timeout: float | None = None) -> tuple[str, str]:
+        """Works until there is nothing to do any more: ("done", ""), ("closed", ""), ("left", ""), ("wrong", why) or, if nothing
+        comes for `timeout` seconds, ("time", "").
+        """
+    def stop(self, at_once: bool = False) -> None:
+        """Ends after the job in hand; `at_once`: ends now."""
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits for the end of its thread, `timeout` seconds at most; whether it has ended."""
 
 @final
 class WorkLoop:

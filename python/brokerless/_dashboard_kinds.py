@@ -7,7 +7,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 from . import _core
 from .constants import SocketType
 from .device import Streamer, _Device
-from .pipeline import Collector, Producer, Worker
+from .pipeline import Collector, Producer, ReliableCollector, ReliableProducer, Worker
 from .socket import Socket
 
 __all__ = ["Flow", "Subject", "Tallied", "directions", "flows_of_device", "subject_of"]
@@ -45,6 +45,13 @@ def subject_of(thing: Any) -> Subject:
         return _of_socket(thing)
     if isinstance(thing, _Device):
         return _of_device(thing)
+    if isinstance(thing, ReliableProducer):
+        flows = [Flow("jobs done", "done", "jobs_bytes")]
+        return Subject(f"Producer at {thing.endpoint}", [("", thing._dispatcher)], flows, [("workers", "workers")])
+    if isinstance(thing, ReliableCollector):
+        flows = [Flow("results", "results", "results_bytes")]
+        title = f"Collector at {thing.endpoint}"
+        return Subject(title, [("", thing._stream)], flows, [("workers", "sources")], thing._stream.tallied)
     if isinstance(thing, Producer):
         flows = [Flow("jobs sent", "messages_sent", "bytes_sent")]
         return Subject(f"Producer at {thing.endpoint}", [("", thing.socket)], flows, [("workers", "peers")])
@@ -54,6 +61,11 @@ def subject_of(thing: Any) -> Subject:
         return Subject(title, [("", thing.socket)], flows, [("workers", "peers")], thing._stream.tallied)
     if isinstance(thing, Worker):
         return _of_worker(thing)
+    if type(thing).__name__ == "Pipeline":
+        # Not by its class, which few programs need to import.
+        sources = [("", thing._producer._dispatcher), ("", thing._gatherer)]
+        flows = [Flow("jobs done", "done", "jobs_bytes"), Flow("results", "results", "results_bytes")]
+        return Subject("Pipeline", sources, flows, [("workers", "workers")])
     raise TypeError(f"a dashboard is of a socket, a device or a role of a pipeline, not of {thing!r}")
 
 

@@ -214,6 +214,8 @@ def _sockets_of(thing: Any) -> List[Any]:
         return [thing.frontend, thing.backend]
     if isinstance(thing, (Producer, Collector)):
         return [thing.socket]
+    if type(thing).__name__ == "Pipeline":
+        return [thing._producer.socket, thing._collector.socket]
     if isinstance(thing, Worker):
         return [thing.source, *([] if thing.sink is None else [thing.sink])]
     raise TypeError(f"diagram() shows sockets, devices and roles of pipelines, not {thing!r}")

@@ -124,6 +124,26 @@ def table(
     return _table("", caption, f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody>{foot}")
 
 
+def bars(
+    caption: str,
+    heads: Sequence[str],
+    rows: Sequence[Tuple[str, int, Sequence[str]]],
+    most: int,
+    left_out: int = 0,
+) -> str:
+    """A table with a bar in each row: what it is about, how long its bar is (`most` fills it), and the other cells."""
+    top = "".join(f'<th scope="col">{text_in(head)}</th>' for head in heads)
+    body = "".join(
+        f'<tr><th scope="row">{text_in(short(name))}</th>'
+        f'<td><meter min="0" max="{max(most, 1)}" value="{length}"></meter></td>'
+        + "".join(f'<td class="number">{text_in(cell)}</td>' for cell in cells)
+        + "</tr>"
+        for name, length, cells in rows
+    )
+    foot = f'<tfoot><tr><th scope="row" colspan="{len(heads)}">{more(left_out)}</th></tr></tfoot>' if left_out else ""
+    return _table("", caption, f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody>{foot}")
+
+
 def facts(caption: str, pairs: Sequence[Tuple[str, Cell]]) -> str:
     """A table of what there is to say of one thing; what is empty is left out."""
     rows = "".join(

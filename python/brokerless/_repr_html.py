@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import _core, _survey
 from ._dashboard_kinds import directions, flows_of_device
-from ._html import Cell, facts, first, number, page, short, size, span, table, text_in
+from ._html import Cell, bars, facts, first, number, page, short, size, span, table, text_in
 from ._trace import frame_text
 from .constants import PollEvent, SocketType
 from .context import Context
@@ -34,6 +34,8 @@ _Fact = Tuple[str, Cell]
 
 def html_of(thing: Any) -> str:
     """The tables of a socket, context, poller, device or role."""
+    if type(thing).__name__ == "Pipeline" and type(thing).__module__.startswith("brokerless."):
+        return page(*pipeline(thing))
     for kind, show in _KINDS:
         if isinstance(thing, kind):
             try:
@@ -120,6 +122,35 @@ def role(thing: Any) -> List[str]:
         here,
         done,
         _sockets("sockets", [(None if name == "socket" else name, getattr(thing, name)) for name in names]),
+    ]
+
+
+def pipeline(thing: Any) -> List[str]:
+    stats = thing.stats
+    here = facts(
+        f"Pipeline ({thing._state()})",
+        [
+            ("jobs", thing.jobs),
+            ("results", thing.results),
+            ("rate", f"{stats.rate:,.0f} jobs a second on the average"),
+        ],
+    )
+    counts = [(name, number(value)) for name, value in stats._asdict().items() if name != "seconds"]
+    workers = thing.workers
+    most = max((worker.done for worker in workers), default=0)
+    rows = [
+        (
+            f"{worker.name}{'' if worker.here else ' (gone)'}",
+            worker.done,
+            (number(worker.done), number(worker.in_flight), number(worker.failed), number(worker.lost)),
+        )
+        for worker in workers[:_ROWS]
+    ]
+    heads = ("worker", "", "done", "in flight", "failed", "lost")
+    return [
+        here,
+        bars("workers", heads, rows, most, max(0, len(workers) - _ROWS)),
+        table("until now", ("what", "count"), counts, ("count",)),
     ]
 
 

@@ -20,7 +20,7 @@ use super::{json, tracker};
 use crate::array::dtype::{Dtype, Plain, Structure};
 use crate::array::{header, Header, Refused};
 use crate::explain;
-use crate::message::Part;
+use crate::message::{Message, Part};
 use crate::transfer::{LARGE, SNDMORE};
 
 #[pymethods]
@@ -123,6 +123,27 @@ pub fn array_from_frames<'py>(
     };
     let header = Header::read(header.get().lock().as_slice());
     Numpy::get(py)?.array(py, &header.map_err(to_value_error)?, data, copy)
+}
+
+/// The array that a message's frames are.
+///
+/// # Errors
+/// ValueError for what is no array.
+pub fn read_array(py: Python<'_>, frames: Vec<Message>) -> PyResult<Bound<'_, PyAny>> {
+    let [header, data] = <[_; 2]>::try_from(frames).map_err(|frames| wrong_count(frames.len()))?;
+    let header = Header::read(header.as_slice()).map_err(to_value_error)?;
+    Numpy::get(py)?.array(py, &header, &Bound::new(py, PyFrame::wrap(data))?, false)
+}
+
+/// An array as a message's frames, copied once, so that it may be changed afterwards.
+///
+/// # Errors
+/// TypeError for what is none, or has items that are not plain bytes.
+pub fn write_array(array: &Bound<'_, PyAny>) -> PyResult<Vec<Message>> {
+    let outgoing = Outgoing::new(array, None, false)?;
+    let data = Payload::of(&outgoing.data)?;
+    let frames = Message::from_slice(&outgoing.header).and_then(|header| Ok(vec![header, data.into_message()?]));
+    frames.or_raise(array.py())
 }
 
 /// An array on its way out.

@@ -67,7 +67,13 @@ mod _core {
     #[pymodule_export]
     use super::peers::PyPeer;
     #[pymodule_export]
+    use super::pipeline::dispatcher::PyDispatcher;
+    #[pymodule_export]
+    use super::pipeline::gatherer::PyGatherer;
+    #[pymodule_export]
     use super::pipeline::send::{close_delivered, send_jobs};
+    #[pymodule_export]
+    use super::pipeline::service::PyService;
     #[pymodule_export]
     use super::pipeline::stream::PyStream;
     #[pymodule_export]

@@ -1,9 +1,14 @@
 //! The pipeline's loops over messages, for Python: what the roles do per message is done here, not in Python.
 //!
-//! [`send`] hands out jobs, [`work`] calls a function for each of them, [`stream`] reads and counts results. The roles
-//! themselves, their words and their rules are in `brokerless.pipeline`.
+//! [`send`] hands out jobs, [`work`] calls a function for each of them, [`stream`] reads and counts results. For reliable
+//! roles [`dispatcher`], [`service`] and [`gatherer`] do that, and a [`codec`] makes frames of objects. The roles themselves,
+//! their words and their rules are in `brokerless.pipeline`.
 
+pub mod codec;
+pub mod dispatcher;
+pub mod gatherer;
 pub mod send;
+pub mod service;
 pub mod stream;
 pub mod work;
 

@@ -10,6 +10,8 @@ use pyo3::types::{PyByteArray, PyDict};
 use super::device::PyDevice;
 use super::errors::OrRaise;
 use super::interrupt::{blocking, deadline};
+use super::pipeline::dispatcher::PyDispatcher;
+use super::pipeline::gatherer::PyGatherer;
 use super::socket::PySocket;
 use crate::sampler::{Gauge, Sampler};
 use crate::wait::Deadline;
@@ -24,8 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Reads counters every `interval` seconds, on a native thread that never takes the GIL, and keeps the last `keep` rows.
 ///
 /// `sources` are pairs: a prefix for the names of the columns, and a socket (messages_sent, messages_received, bytes_sent,
-/// bytes_received, peers) or the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes). They are
-/// not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
+/// bytes_received, peers), the core's device (frontend_messages, frontend_bytes, backend_messages, backend_bytes), or what a
+/// reliable producer (jobs, jobs_bytes, done, in_flight, redelivered, lost, workers) or collector (results, results_bytes,
+/// failed, duplicates, waiting, sources) is made of. They are not kept alive. When all of them are closed, it takes a last row and ends; so it does at a stop(), when `seconds` are over,
 /// and when it is collected.
 ///
 /// Raises SocketClosed for what is closed already, ValueError for an interval below 0.05 s or above an hour, for less than 2
@@ -157,6 +160,12 @@ fn gauge(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Gauge> {
     }
     if let Ok(device) = source.cast::<PyDevice>() {
         return Gauge::of_device(device.get().core()).or_raise(py);
+    }
+    if let Ok(dispatcher) = source.cast::<PyDispatcher>() {
+        return Gauge::of_producer(dispatcher.get().core()).or_raise(py);
+    }
+    if let Ok(gatherer) = source.cast::<PyGatherer>() {
+        return Gauge::of_collector(gatherer.get().core()).or_raise(py);
     }
     Err(PyTypeError::new_err(format!("a source is a socket or a device of the core, not {}", source.get_type())))
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, Weak};
 use crate::device::{Device, DeviceGauge};
 use crate::error::{Error, Result};
 use crate::ffi::fork_generation;
+use crate::pipeline::reliable::collector::{Collector, CollectorGauge};
+use crate::pipeline::reliable::producer::{Producer, ProducerGauge};
 use crate::socket::{Shared, Socket};
 
 /// In place of a number of peers that is not known.
@@ -14,12 +16,19 @@ const SOCKET: [&str; 5] = ["messages_sent", "messages_received", "bytes_sent", "
 const PEERS: usize = 4;
 const DEVICE: [&str; 4] = ["frontend_messages", "frontend_bytes", "backend_messages", "backend_bytes"];
 
+const PRODUCER: [&str; 7] = ["jobs", "jobs_bytes", "done", "in_flight", "redelivered", "lost", "workers"];
+const COLLECTOR: [&str; 6] = ["results", "results_bytes", "failed", "duplicates", "waiting", "sources"];
+
 /// Something with figures. It keeps nothing alive.
 pub enum Gauge {
     /// A socket: what it has counted, and how many peers are connected.
     Socket(Weak<Shared>),
     /// A device: what it has moved.
     Device(DeviceGauge),
+    /// A reliable producer: what was done of its jobs.
+    Producer(ProducerGauge),
+    /// A reliable collector: what it has taken.
+    Collector(CollectorGauge),
 }
 
 impl Gauge {
@@ -45,11 +54,29 @@ impl Gauge {
         device.gauge().map(Gauge::Device)
     }
 
+    /// Of a reliable producer.
+    ///
+    /// # Errors
+    /// It has ended, or is its process's parent's.
+    pub fn of_producer(producer: &Producer) -> Result<Self> {
+        producer.gauge().map(Gauge::Producer)
+    }
+
+    /// Of a reliable collector.
+    ///
+    /// # Errors
+    /// It has ended, or is its process's parent's.
+    pub fn of_collector(collector: &Collector) -> Result<Self> {
+        collector.gauge().map(Gauge::Collector)
+    }
+
     /// What its figures are called.
     pub fn names(&self) -> &'static [&'static str] {
         match self {
             Gauge::Socket(_) => &SOCKET,
             Gauge::Device(_) => &DEVICE,
+            Gauge::Producer(_) => &PRODUCER,
+            Gauge::Collector(_) => &COLLECTOR,
         }
     }
 
@@ -72,6 +99,22 @@ impl Gauge {
                 };
                 let counts =
                     [moved.frontend_messages, moved.frontend_bytes, moved.backend_messages, moved.backend_bytes];
+                fill(row, counts.map(signed).into_iter());
+                runs
+            }
+            Gauge::Producer(producer) => {
+                let Some((now, runs)) = producer.read() else {
+                    return false;
+                };
+                let counts = [now.jobs, now.bytes, now.done, now.in_flight, now.redelivered, now.lost, now.workers];
+                fill(row, counts.map(signed).into_iter());
+                runs
+            }
+            Gauge::Collector(collector) => {
+                let Some((now, runs)) = collector.read() else {
+                    return false;
+                };
+                let counts = [now.results, now.bytes, now.failed, now.duplicates, now.waiting, now.workers];
                 fill(row, counts.map(signed).into_iter());
                 runs
             }

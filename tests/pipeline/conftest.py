@@ -8,9 +8,16 @@ import pytest
 
 import brokerless as zmq
 from brokerless import pipeline
+from brokerless.jupyter.peer_start import in_lasting_thread
 from tests.conftest import PATIENCE
 
 ANYWHERE = "tcp://127.0.0.1:*"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def starter() -> None:
+    """The thread that starts processes lasts as long as this one: it is no test's."""
+    in_lasting_thread(int)
 
 
 @pytest.fixture
@@ -24,7 +31,8 @@ def make(ctx: Any) -> Iterator[Callable[..., Any]]:
         return one
 
     yield role
-    for one in made:
+    # The last first: a worker says goodbye while somebody hears it.
+    for one in reversed(made):
         one.close()
 
 

@@ -54,7 +54,7 @@ def test_whatever_is_public_says_what_it_does() -> None:
     for name in pipeline.__all__:
         public = getattr(pipeline, name)
         assert public.__doc__, name
-        for attribute, value in vars(public).items():
+        for attribute, value in getattr(public, "__dict__", {}).items():
             if not attribute.startswith("_") and (callable(value) or isinstance(value, property)):
                 assert value.__doc__, f"{name}.{attribute}"
 

@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "course": "copy the course's notebooks into a folder, and open JupyterLab there",
     "device": "run a queue, a forwarder or a streamer, and watch what it moves",
+    "worker": "do the jobs of a reliable pipeline with a function of a module",
     "send": "send messages: from the command line, or each line of standard input",
     "recv": "print the messages that come",
     "doctor": "look at an endpoint from outside: who listens there, if anybody?",

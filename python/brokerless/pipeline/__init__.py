@@ -19,25 +19,77 @@ socket, by pyzmq, or in another language. No message says that the work is over;
 So a producer ends its stream by closing, which `send_all` does once everything has left; the workers pass on their last
 results and close; and then the collector's stream is over too.
 
-This pipeline loses the jobs that are in the queue of a worker that dies or is stopped: PUSH has handed them over and forgets
-them. It does not lose any as long as all roles run to their end.
+Such a plain pipeline loses the jobs that are in the queue of a worker that dies or is stopped: PUSH has handed them over and
+forgets them. It does not lose any as long as all roles run to their end.
+
+With `reliable=True` the same three roles lose nothing: each job is acknowledged when its result is with the collector, and
+given to another worker until it is; each result comes once, and everybody is told of the end. See ReliableProducer,
+ReliableWorker and ReliableCollector, and docs/pipeline-protocol.md for what they say to each other.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, List
+
+from .codecs import CODECS, codecs_of
 from .collector import Collector, CollectorStats
-from .errors import EndOfStream, MessageError, TallyError
+from .errors import EndOfStream, Incomplete, JobError, MessageError, RoleError, TallyError
 from .producer import Producer, ProducerStats
+from .reliable import (
+    ReliableCollector,
+    ReliableCollectorStats,
+    ReliableProducer,
+    ReliableProducerStats,
+    ReliableWorker,
+    WorkerTally,
+)
 from .worker import Worker, WorkerStats
 
+if TYPE_CHECKING:
+    from .executor import Executor
+    from .whole import Pipeline, PipelineStats, WorkersFailed
+
+# What needs more of Python's library, when somebody asks for it.
+_LATER = {"Executor": ".executor", "Pipeline": ".whole", "PipelineStats": ".whole", "WorkersFailed": ".whole"}
+
 __all__ = [
+    "CODECS",
     "Collector",
     "CollectorStats",
     "EndOfStream",
+    "Executor",
+    "Incomplete",
+    "JobError",
     "MessageError",
+    "Pipeline",
+    "PipelineStats",
     "Producer",
     "ProducerStats",
+    "ReliableCollector",
+    "ReliableCollectorStats",
+    "ReliableProducer",
+    "ReliableProducerStats",
+    "ReliableWorker",
+    "RoleError",
     "TallyError",
     "Worker",
     "WorkerStats",
+    "WorkerTally",
+    "WorkersFailed",
+    "codecs_of",
 ]
+
+
+def __getattr__(name: str) -> object:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(module, __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *_LATER})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional, TypeVar
+import warnings
+from typing import Any, Dict, Iterable, Optional, TypeVar
 
 from .._watched import Watched
 from ..constants import SocketOption, SocketType
@@ -57,6 +58,21 @@ class BoundRole(Watched):
         return "closed" if self.closed else f"{count(self._workers(), 'worker')} connected"
 
 
+def reliable_class(made: Any, plain: Any, options: Dict[str, Any]) -> Any:
+    """The class to make: with `reliable=True`, the reliable one in place of the plain one."""
+    if made is plain and options.get("reliable"):
+        from . import reliable
+
+        return getattr(reliable, f"Reliable{plain.__name__}")
+    return made
+
+
+def refuse_options(options: Iterable[str]) -> None:
+    """A plain role has no options of a reliable one."""
+    for name in options:
+        raise TypeError(f"{name}= is for a reliable role: reliable=True")
+
+
 def queue_for(endpoints: Iterable[str], most: int) -> int:
     """RCVHWM for a PULL socket at these endpoints: `most`, but without a limit over ipc.
 
@@ -83,6 +99,18 @@ def secure_end(socket: Any, keys: Optional[Any], **others: Any) -> Optional[Any]
     from ..security.ends import secure_end
 
     return secure_end(socket, keys, **others)
+
+
+def bar_class() -> Any:
+    """tqdm's bar, for a notebook or a terminal, whichever this is."""
+    try:
+        with warnings.catch_warnings():
+            # In a notebook without ipywidgets it says so, and draws with characters.
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError("progress=True draws its bar with the package tqdm: pip install tqdm") from error
+    return tqdm
 
 
 def count(number: int, one: str) -> str:

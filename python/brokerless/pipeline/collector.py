@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Optiona
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import RESULTS, BoundRole, count, open_socket, queue_for, secure_end
+from ._roles import RESULTS, BoundRole, count, open_socket, queue_for, refuse_options, reliable_class, secure_end
 from .errors import EndOfStream
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Collector(BoundRole):
     The context is `zmq.Context.instance()` if none is given. With `keys`, results are encrypted, and only those of `clients`
     are taken: see zmq.secure(). `socket` is the PULL socket, for everything else.
 
+    With `reliable=True` it is a ReliableCollector: each result comes exactly once; the further arguments are described there.
+
     The stream of results is over when all workers that were connected have been gone for `grace` seconds and nothing is
     left. A worker whose connection broke is back by then: libzmq connects again after 0.1 to 0.2 s. After the end,
     another stream may come; whatever is called next waits for it.
@@ -43,20 +45,27 @@ class Collector(BoundRole):
     when its time is over; no result is lost by that.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Collector:
+        made: Collector = object.__new__(reliable_class(cls, Collector, kwargs))
+        return made
+
     def __init__(
         self,
         endpoint: str,
         *,
         context: Optional[Any] = None,
         grace: float = 0.25,
+        reliable: bool = False,
         keys: Optional[Keys] = None,
         clients: Optional[Clients] = None,
+        **options: Any,
     ) -> None:
+        refuse_options(options)
         self.socket = open_socket(context, SocketType.PULL, RCVHWM=queue_for([endpoint], RESULTS))
         try:
             #: Who may come, with keys: see zmq.secure().
             self.gate = secure_end(self.socket, keys, binds=True, connects=False, clients=clients)
-            self._stream = _core.Stream(self.socket, grace)
+            self._stream: Any = _core.Stream(self.socket, grace)
             self.socket.bind(endpoint)
         except BaseException:
             self.socket.close(0)

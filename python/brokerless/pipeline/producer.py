@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import QUEUE, BoundRole, count, open_socket, secure_end
+from ._roles import QUEUE, BoundRole, bar_class, count, open_socket, refuse_options, reliable_class, secure_end
 
 if TYPE_CHECKING:
     from ..security.clients import Clients
@@ -34,6 +34,8 @@ class Producer(BoundRole):
     The context is `zmq.Context.instance()` if none is given. With `keys`, jobs are encrypted, and only `clients` get any: see
     zmq.secure().
 
+    With `reliable=True` it is a ReliableProducer: no job is lost when a worker dies; the further arguments are described there.
+
     Little is kept on the way, so that a worker that joins late gets its share of what is left: 100 jobs for each worker
     (SNDHWM) and what the system's network buffers hold, unless the context says otherwise (`context.sndhwm = 1000`).
     `socket` is the PUSH socket, for everything else.
@@ -42,14 +44,21 @@ class Producer(BoundRole):
     sent whole or not at all.
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Producer:
+        made: Producer = object.__new__(reliable_class(cls, Producer, kwargs))
+        return made
+
     def __init__(
         self,
         endpoint: str,
         *,
         context: Optional[Any] = None,
+        reliable: bool = False,
         keys: Optional[Keys] = None,
         clients: Optional[Clients] = None,
+        **options: Any,
     ) -> None:
+        refuse_options(options)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
             #: Who may come, with keys: see zmq.secure().
@@ -136,9 +145,5 @@ class Producer(BoundRole):
 
 
 def _progress(jobs: Iterable[Any]) -> Iterable[Any]:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True draws its bar with the package tqdm: pip install tqdm") from error
-    bar: Iterable[Any] = tqdm(jobs, unit="job", unit_scale=True)
+    bar: Iterable[Any] = bar_class()(jobs, unit="job", unit_scale=True)
     return bar

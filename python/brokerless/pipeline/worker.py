@@ -17,7 +17,7 @@ from .. import _core, _opened
 from .._watched import Watched
 from ..constants import SocketType
 from ..error import Again, ContextTerminated, SocketClosed
-from ._roles import BUFFER, QUEUE, count, open_socket, queue_for, secure_end
+from ._roles import BUFFER, QUEUE, count, open_socket, queue_for, refuse_options, reliable_class, secure_end
 
 if TYPE_CHECKING:
     from ..security.clients import Key
@@ -48,6 +48,8 @@ class WorkerStats(NamedTuple):
 class Worker(Watched):
     """Calls a function for each job of its producers, and passes the results on to a collector.
 
+    With `reliable=True` it is a ReliableWorker: no job is lost when it dies; the further arguments are described there.
+
     `source` is the endpoint of a producer, or a list of several; `sink` that of the collector, or None if the results
     are nobody's business. Both are connected to, so that they may start before or after. The context is
     `zmq.Context.instance()` if none is given. `id` is a string that no other worker has. Where the others have keys,
@@ -64,6 +66,8 @@ class Worker(Watched):
     Guarantees: any thread may call any method. Each wait can be interrupted. A result is passed on whole or not at all.
     """
 
+    #: The PUSH socket for results, if anybody wants them.
+    sink: Any
     #: How many threads wait for its end, and whether stderr has had what ended it.
     _joining = 0
     _said = False
@@ -75,23 +79,18 @@ class Worker(Watched):
         *,
         context: Optional[Any] = None,
         grace: float = 0.1,
+        reliable: bool = False,
         keys: Optional[Keys] = None,
         server_key: Optional[Key] = None,
         sink_key: Optional[Key] = None,
+        **options: Any,
     ) -> None:
-        #: A string that no other worker has, on any machine: for results that say who made them.
-        self.id: str = f"{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
-        self._sources: List[str] = [source] if isinstance(source, str) else list(source)
-        if not self._sources:
+        refuse_options(options)
+        sources = [source] if isinstance(source, str) else list(source)
+        if not sources:
             raise ValueError("a worker needs the endpoint of a producer")
-        self._sink_endpoint = sink
-        self._lock = threading.Lock()
-        self._thread: Optional[threading.Thread] = None
-        self._busy = False
-        self._error: Optional[BaseException] = None
-        self._told = True
+        self._begin_life(name_of_worker(), sources, sink)
         quick = {"RECONNECT_IVL": _RECONNECT[0], "RECONNECT_IVL_MAX": _RECONNECT[1]}
-        self.sink: Optional[Any] = None
         queue = queue_for(self._sources, QUEUE)
         self.source = open_socket(context, SocketType.PULL, RCVHWM=queue, RCVBUF=BUFFER, **quick)
         try:
@@ -102,13 +101,29 @@ class Worker(Watched):
                 secure_end(self.sink, keys, binds=False, connects=True, server_key=of_sink)
             elif sink_key is not None:
                 raise TypeError("sink_key= is the collector's, and this worker has no sink")
-            self._loop = _core.WorkLoop(self.source, self.sink, grace)
+            self._loop: Any = _core.WorkLoop(self.source, self.sink, grace)
             if self.sink is not None:
                 self.sink.connect(sink)
         except BaseException:
             self._close()
             raise
         _opened.role_opened(self)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Worker:
+        made: Worker = object.__new__(reliable_class(cls, Worker, kwargs))
+        return made
+
+    def _begin_life(self, name: str, sources: List[str], sink: Optional[str]) -> None:
+        #: A string that no other worker has, on any machine: for results that say who made them.
+        self.id: str = name
+        self._sources = sources
+        self._sink_endpoint = sink
+        self._lock = threading.Lock()
+        self._thread: Optional[threading.Thread] = None
+        self._busy = False
+        self._error: Optional[BaseException] = None
+        self._told = True
+        self.sink = None
 
     def run(self, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> WorkerStats:
         """Works here, until the end of the stream or until another thread calls stop(); returns the `stats`.
@@ -122,7 +137,7 @@ class Worker(Watched):
         """
         self._begin()
         try:
-            self._loop.run(fn, self._sources, timeout)
+            self._call(fn, timeout)
         except (Again, KeyboardInterrupt):
             self._busy = False
             raise
@@ -237,9 +252,12 @@ class Worker(Watched):
                 raise RuntimeError("this worker has ended; make another Worker")
             self._busy = True
 
+    def _call(self, fn: Callable[[Any], Any], timeout: Optional[float]) -> None:
+        self._loop.run(fn, self._sources, timeout)
+
     def _work(self, fn: Callable[[Any], Any], timeout: Optional[float]) -> None:
         try:
-            self._loop.run(fn, self._sources, timeout)
+            self._call(fn, timeout)
         except BaseException as error:
             self._error = error
             # Somebody ended the context, or closed a socket under the worker's feet: they know.
@@ -273,6 +291,11 @@ class Worker(Watched):
         self.source.close()
         if self.sink is not None:
             self.sink.close()
+
+
+def name_of_worker() -> str:
+    """A name that no other worker has, on any machine."""
+    return f"{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
 
 
 _started: WeakSet[Worker] = WeakSet()

@@ -26,7 +26,7 @@ pub struct PyStream {
 }
 
 /// What a tally shows of itself: its key, how much it has counted, how many labels there are, and the most frequent ones.
-type Tallied = (Option<String>, u64, usize, Vec<(String, u64)>);
+pub type Tallied = (Option<String>, u64, usize, Vec<(String, u64)>);
 
 /// How a wait for a message ended.
 enum Came {
@@ -178,7 +178,7 @@ fn came(next: Result<Next>) -> Result<Came> {
 }
 
 /// Counts what Python found in a message.
-fn add(tally: &mut Tally, label: &Bound<'_, PyAny>) -> PyResult<()> {
+pub fn add(tally: &mut Tally, label: &Bound<'_, PyAny>) -> PyResult<()> {
     if label.is_none() {
         tally.add(Label::Null);
     } else if let Ok(flag) = label.cast::<PyBool>() {
@@ -204,7 +204,8 @@ fn add(tally: &mut Tally, label: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-fn to_python<'py>(py: Python<'py>, label: &Label<'_>) -> PyResult<Bound<'py, PyAny>> {
+/// A label as Python has it.
+pub fn to_python<'py>(py: Python<'py>, label: &Label<'_>) -> PyResult<Bound<'py, PyAny>> {
     Ok(match label {
         Label::Null => py.None().into_bound(py),
         Label::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
