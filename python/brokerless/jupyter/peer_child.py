@@ -8,27 +8,36 @@ import json
 import os
 import signal
 import sys
+from typing import Optional  # noqa: F401  # for comments
 
 
-def die_with(parent, life):  # type: (int, int) -> None
-    """Has the system end this process, and all of its group, when the kernel ends, however it ends."""
-    if sys.platform.startswith("linux"):
-        import fcntl
+def die_with(parent, life=None):  # type: (int, Optional[int]) -> None
+    """Has the system end this process when its parent ends, however that ends; with a pipe `life`, all of its group, too.
 
-        # SIGKILL for the group when the kernel's end of this pipe is closed: nobody else has it, and nothing is written to it.
-        try:
-            fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
-            fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-            fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
-        except OSError:
-            # What only looks like Linux may not know that; then it is this process alone.
-            import ctypes
+    The parent has the other end of that pipe, nobody else has it, and nothing is written to it.
+    """
+    if sys.platform.startswith("linux") and not (life is not None and _group_ends_with(life)):
+        import ctypes
 
-            PR_SET_PDEATHSIG = 1
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         # It has ended already.
         os._exit(1)
+
+
+def _group_ends_with(life):  # type: (int) -> bool
+    """Has SIGKILL sent to this process's group when the other end of a pipe is closed; whether this system can."""
+    import fcntl
+
+    try:
+        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+    except OSError:
+        # What only looks like Linux may not know that.
+        return False
+    return True
 
 
 def main():  # type: () -> None
