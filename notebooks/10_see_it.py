@@ -183,8 +183,7 @@ assert refusal is not None and "opened in cell" in refusal
 shop.close()
 
 # %% [markdown]
-# What is to outlive the next run of its cell: `%keep` anywhere in the cell keeps all that it opens, `%keep shop` one thing, and `%own off` is for
-# all cells.
+# What is to outlive the next run of its cell: `%keep` in the cell keeps all that it opens, `%keep shop` one thing; `%own off` is for all cells.
 #
 # ## Stop
 #
