@@ -61,8 +61,7 @@ def subject_of(thing: Any) -> Subject:
         return Subject(title, [("", thing.socket)], flows, [("workers", "peers")], thing._stream.tallied)
     if isinstance(thing, Worker):
         return _of_worker(thing)
-    if type(thing).__name__ == "Pipeline":
-        # Not by its class, which few programs need to import.
+    if getattr(type(thing), "_is_pipeline", False):
         sources = [("", thing._producer._dispatcher), ("", thing._gatherer)]
         flows = [Flow("jobs done", "done", "jobs_bytes"), Flow("results", "results", "results_bytes")]
         return Subject("Pipeline", sources, flows, [("workers", "workers")])

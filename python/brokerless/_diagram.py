@@ -214,7 +214,7 @@ def _sockets_of(thing: Any) -> List[Any]:
         return [thing.frontend, thing.backend]
     if isinstance(thing, (Producer, Collector)):
         return [thing.socket]
-    if type(thing).__name__ == "Pipeline":
+    if getattr(type(thing), "_is_pipeline", False):
         return [thing._producer.socket, thing._collector.socket]
     if isinstance(thing, Worker):
         return [thing.source, *([] if thing.sink is None else [thing.sink])]

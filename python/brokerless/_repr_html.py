@@ -34,7 +34,7 @@ _Fact = Tuple[str, Cell]
 
 def html_of(thing: Any) -> str:
     """The tables of a socket, context, poller, device or role."""
-    if type(thing).__name__ == "Pipeline" and type(thing).__module__.startswith("brokerless."):
+    if getattr(type(thing), "_is_pipeline", False):
         return page(*pipeline(thing))
     for kind, show in _KINDS:
         if isinstance(thing, kind):

@@ -158,6 +158,17 @@ def test_what_it_says_of_itself(whole: Any) -> None:
     assert "closed" in repr(whole)
 
 
+def test_one_that_nobody_has_any_more_ends(ctx: Any) -> None:
+    whole = pipeline.Pipeline(double, workers=1, context=ctx)
+    whole.wait_for_workers(1, timeout=PATIENCE)
+    pids, folder = whole.pids, os.path.dirname(whole.jobs[len("ipc://") :])
+    assert os.listdir(folder)
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        del whole
+    assert wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
+    assert not os.path.exists(folder)
+
+
 def test_the_children_end_with_their_parent(run_python: Any) -> None:
     program = """
 import os, signal, subprocess, sys

@@ -35,14 +35,8 @@ from .codecs import CODECS, codecs_of
 from .collector import Collector, CollectorStats
 from .errors import EndOfStream, Incomplete, JobError, MessageError, RoleError, TallyError
 from .producer import Producer, ProducerStats
-from .reliable import (
-    ReliableCollector,
-    ReliableCollectorStats,
-    ReliableProducer,
-    ReliableProducerStats,
-    ReliableWorker,
-    WorkerTally,
-)
+from .reliable import ReliableCollector, ReliableProducer, ReliableWorker
+from .reliable_stats import ReliableCollectorStats, ReliableProducerStats, WorkerTally
 from .worker import Worker, WorkerStats
 
 if TYPE_CHECKING:

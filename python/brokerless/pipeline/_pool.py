@@ -13,7 +13,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..jupyter.peer_start import in_lasting_thread
 from .codecs import CodecLike
-from .reliable import ReliableWorker, WorkerTally
+from .reliable import ReliableWorker
+from .reliable_stats import WorkerTally
 
 __all__ = ["Pool", "how_many", "pickled"]
 
@@ -114,6 +115,14 @@ class Pool:
         self._stopping.set()
         for worker in self._threads:
             worker._ask_to_stop()
+
+    def drop(self) -> None:
+        """Ends all of them, and waits for nobody."""
+        self.ask_stop()
+        with self._lock:
+            for process in self._processes.values():
+                if process.poll() is None:
+                    process.kill()
 
     def stop(self) -> None:
         """Ends all of them: whoever has not ended a second later is killed. A thread's job in hand cannot be: it goes on."""

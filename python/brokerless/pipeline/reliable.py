@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Union
 from weakref import ref
 
 from .. import _core, _opened
@@ -19,15 +19,13 @@ from .codecs import CodecLike, codecs_of
 from .collector import Collector
 from .errors import EndOfStream, RoleError
 from .producer import Producer, _progress
+from .reliable_stats import ReliableCollectorStats, ReliableProducerStats, WorkerTally
 from .worker import Worker, WorkerStats, name_of_worker
 
 __all__ = [
     "ReliableCollector",
-    "ReliableCollectorStats",
     "ReliableProducer",
-    "ReliableProducerStats",
     "ReliableWorker",
-    "WorkerTally",
 ]
 
 #: Jobs from the oldest that is not done to the newest, unless the program says otherwise.
@@ -39,71 +37,8 @@ RESULTS = 4096
 
 #: How long the end of a role may take, in seconds: it only has to say goodbye.
 _GOODBYE = 2.0
-
-
-class ReliableProducerStats(NamedTuple):
-    """What a reliable producer has done so far."""
-
-    #: Jobs taken from the program.
-    sent: int
-    #: Their bytes.
-    bytes: int
-    #: Workers that are there now.
-    workers: int
-    #: Jobs whose results the collector has.
-    done: int
-    #: Jobs that a worker has now.
-    in_flight: int
-    #: Jobs that wait for a worker.
-    waiting: int
-    #: How often a job was given to another worker, because the one before was lost or left.
-    redelivered: int
-    #: How often a job was tried again, because it failed.
-    retried: int
-    #: Jobs that were given up, because each worker that took them died.
-    given_up: int
-    #: Workers that were lost: dead, silent, or out of reach.
-    lost: int
-    #: Messages of strangers.
-    refused: int
-
-
-class ReliableCollectorStats(NamedTuple):
-    """What a reliable collector has done so far."""
-
-    #: Results, each counted once.
-    received: int
-    #: Their bytes.
-    bytes: int
-    #: Workers that are there now.
-    workers: int
-    #: Results that came again, and were dropped.
-    duplicates: int
-    #: Results that are errors.
-    failed: int
-    #: Results that wait for the program, or for those before them.
-    waiting: int
-    #: Workers that were lost.
-    lost: int
-    #: Messages of strangers.
-    refused: int
-
-
-class WorkerTally(NamedTuple):
-    """What one worker has done for this role."""
-
-    #: Its name.
-    name: str
-    #: Whether it is there now.
-    here: bool
-    #: Jobs that it has now.
-    in_flight: int
-    #: Jobs that it has done.
-    done: int
-    #: Jobs that failed there.
-    failed: int
-    #: How often it was lost.
-    lost: int
+#: How long what was said last may take to leave, in milliseconds: whoever does not hear it notices the silence.
+_LINGER = 1000
 
 
 class ReliableProducer(Producer):
@@ -150,7 +85,7 @@ class ReliableProducer(Producer):
         ):
             if not least <= value <= most:
                 raise ValueError(f"{name} is a number from {least} to {most}, not {value}")
-        self.socket = open_socket(context, SocketType.ROUTER)
+        self.socket = open_socket(context, SocketType.ROUTER, LINGER=_LINGER)
         try:
             _core.Dispatcher.prepare(self.socket)
             self.socket.watch()
@@ -314,7 +249,7 @@ class ReliableCollector(Collector):
         _check_times(heartbeat, heartbeat_timeout, None)
         if window < 1:
             raise ValueError(f"window is a number of results, 1 or more, not {window}")
-        self.socket = open_socket(context, SocketType.ROUTER)
+        self.socket = open_socket(context, SocketType.ROUTER, LINGER=_LINGER)
         try:
             _core.Gatherer.prepare(self.socket)
             self.socket.watch()
@@ -428,9 +363,9 @@ class ReliableWorker(Worker):
         self._service: Optional[_core.Service] = None
         self._codecs = (codecs.jobs_name, codecs.jobs, codecs.results_name, codecs.results)
         self._halted = False
-        self.source = open_socket(context, SocketType.DEALER)
+        self.source = open_socket(context, SocketType.DEALER, LINGER=_LINGER)
         try:
-            self.sink = open_socket(context, SocketType.DEALER)
+            self.sink = open_socket(context, SocketType.DEALER, LINGER=_LINGER)
             for socket, endpoint in ((self.source, source), (self.sink, sink)):
                 _core.Service.prepare(socket)
                 socket.watch()

@@ -7,7 +7,9 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, TypeVar, Union
+from weakref import WeakMethod, finalize
 
 from .. import _opened
 from .._watched import Watched
@@ -16,7 +18,8 @@ from ..jupyter.interrupted import interrupted
 from ._pool import Pool, how_many
 from ._roles import bar_class, count
 from .codecs import CodecLike
-from .reliable import RESULTS, WINDOW, WINDOW_BYTES, ReliableCollector, ReliableProducer, WorkerTally
+from .reliable import RESULTS, WINDOW, WINDOW_BYTES, ReliableCollector, ReliableProducer
+from .reliable_stats import WorkerTally
 
 __all__ = ["Pipeline", "PipelineStats", "WorkersFailed"]
 
@@ -91,6 +94,9 @@ class Pipeline(Watched):
     Guarantees: each item's result comes exactly once, or its JobError does. Any thread may look; one at a time may map().
     """
 
+    #: For those who show things, and do not import this.
+    _is_pipeline = True
+
     def __init__(
         self,
         fn: Callable[[Any], Any],
@@ -114,7 +120,7 @@ class Pipeline(Watched):
             raise ValueError(
                 "without workers here, jobs= and results= say where others connect: jobs='tcp://*:5557', ..."
             )
-        self._folder: Optional[str] = None
+        self._remove: Callable[[], Any] = lambda: None
         self._lock = threading.Lock()
         self._mapping = False
         self._closed = False
@@ -123,12 +129,14 @@ class Pipeline(Watched):
         self._began, self._ended = time.monotonic(), 0.0
         self._pool: Optional[Pool] = None
         self._collector: Optional[ReliableCollector] = None
+        folder = ""
         if jobs is None or results is None:
-            self._folder = tempfile.mkdtemp(prefix="brokerless-")
+            folder = tempfile.mkdtemp(prefix="brokerless-")
+            self._remove = finalize(self, shutil.rmtree, folder, ignore_errors=True)
         beats: Any = {"heartbeat": heartbeat, "heartbeat_timeout": heartbeat_timeout}
         try:
             self._producer = ReliableProducer(
-                jobs or f"ipc://{self._folder}/jobs",
+                jobs or f"ipc://{folder}/jobs",
                 context=context,
                 codec=codec,
                 retries=retries,
@@ -139,8 +147,10 @@ class Pipeline(Watched):
                 **beats,
             )
             self._collector = ReliableCollector(
-                results or f"ipc://{self._folder}/results", context=context, codec=codec, window=RESULTS, **beats
+                results or f"ipc://{folder}/results", context=context, codec=codec, window=RESULTS, **beats
             )
+            # Its threads do not keep a pipeline alive that nobody else has.
+            producer, failed = self._producer, WeakMethod(self._fail)
             self._pool = Pool(
                 fn,
                 codec,
@@ -149,10 +159,11 @@ class Pipeline(Watched):
                 workers=size,
                 threads=as_threads,
                 context=context,
-                tallies=lambda: self._producer.workers,
-                failed=self._fail,
+                tallies=lambda: producer.workers,
+                failed=lambda why: _call(failed(), why),
             )
         except BaseException:
+            self._closed = True
             self._abandon()
             raise
         _opened.process_opened(self)
@@ -277,8 +288,15 @@ class Pipeline(Watched):
             raise interrupted(self._said()) from None
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True) and not sys.is_finalizing():
-            self.close()
+        if getattr(self, "_closed", True) or sys.is_finalizing():
+            return
+        warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2)
+        # Garbage collection waits for nobody: all are told, and processes killed.
+        self._closed = True
+        if self._pool is not None:
+            self._pool.drop()
+        for part in (self._producer._dispatcher, self._gatherer):
+            part.stop()
 
     def __repr__(self) -> str:
         stats = self.stats
@@ -376,8 +394,12 @@ class Pipeline(Watched):
             producer.close()
         if self._collector is not None:
             self._collector.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove()
+
+
+def _call(function: Optional[Callable[[str], None]], why: str) -> None:
+    if function is not None:
+        function(why)
 
 
 def _to_connect(endpoint: str) -> str:

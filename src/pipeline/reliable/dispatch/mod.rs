@@ -5,13 +5,20 @@
 //!
 //! Jobs of a worker that was lost are *suspects*: one of them may have killed it. Each of these is given to a worker that
 //! has nothing else, so that the next death says which one it was, and the others are never counted for it again.
+//!
+//! [`sessions`] is about workers that come and go, [`shares`] about who gets what.
+
+mod sessions;
+mod shares;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::figures::{Tally, Workers};
-use super::payload::{Fate, Payload};
+use sessions::Loss;
+
+use super::payload::Payload;
 use super::wire::{bye, status, Refused, Role, Run, Said};
 use super::Route;
 
@@ -414,88 +421,6 @@ impl<P: Payload> Dispatch<P> {
         }
     }
 
-    fn greet(&mut self, route: &Route, run: Run, name: &str, held: &[u64], now: Instant) {
-        if self.over {
-            let reason = if self.finished { bye::DONE } else { bye::CLOSED };
-            return self.say(route, Said::Bye { reason });
-        }
-        let name: Arc<str> = name.into();
-        let before = self.sessions.iter().find(|(_, session)| session.name == name || session.route == *route);
-        let before = before.map(|(id, _)| *id);
-        let id = self.next_session;
-        self.next_session += 1;
-        let mut session = Session {
-            route: route.clone(),
-            name: name.clone(),
-            heard: now,
-            said: now,
-            credit: 0,
-            given: VecDeque::new(),
-            in_flight: 0,
-            in_flight_bytes: 0,
-            alone: false,
-        };
-        let held = if run == self.run { held } else { &[] };
-        let mut kept = Vec::new();
-        for number in held {
-            let Some(job) = self.job(*number) else {
-                continue;
-            };
-            let is_its_own = job.last.as_ref() == Some(&name);
-            let is_free = match job.place {
-                Place::Waiting => true,
-                Place::With(other) => Some(other) == before,
-                Place::Done => false,
-            };
-            if !is_its_own || !is_free || job.pass == status::CANCELLED {
-                continue;
-            }
-            if job.place == Place::Waiting {
-                // It lives: whatever it was silent for, this job did not kill it.
-                job.deaths = job.deaths.saturating_sub(1);
-            }
-            job.place = Place::With(id);
-            let bytes = job.bytes;
-            self.again.remove(number);
-            self.suspects.remove(number);
-            session.given.push_back(*number);
-            session.in_flight += 1;
-            session.in_flight_bytes += bytes;
-            kept.push(*number);
-        }
-        if let Some(old) = before {
-            // What it was given and does not have was lost on the way.
-            self.lose(old, Loss::Replaced);
-        }
-        self.workers.enter(&name);
-        self.routes.insert(route.clone(), id);
-        self.sessions.insert(id, session);
-        self.turn.push_back(id);
-        self.due = None;
-        self.open_gate();
-        self.welcome(route, kept);
-    }
-
-    fn welcome(&mut self, route: &Route, kept: Vec<u64>) {
-        let Rules { beat, limit, job_limit, codec, .. } = &self.rules;
-        let welcome = Said::Welcome {
-            role: Role::Producer,
-            run: self.run,
-            beat_ms: millis(*beat),
-            limit_ms: millis(*limit),
-            job_ms: job_limit.map_or(0, millis),
-            codec: codec.clone(),
-            kept,
-        };
-        self.say(route, welcome);
-    }
-
-    fn open_gate(&mut self) {
-        if self.sessions.len() >= self.gate {
-            self.gate = 0;
-        }
-    }
-
     fn done(&mut self, number: u64, teller: Option<u64>) {
         // Nobody can have done what nobody was given.
         let Some(job) = self.job(number).filter(|job| job.deliveries > 0) else {
@@ -566,199 +491,6 @@ impl<P: Payload> Dispatch<P> {
             self.workers.count(&name, |tally| tally.failed += 1);
         }
     }
-
-    fn lose(&mut self, id: u64, loss: Loss) {
-        let Some(session) = self.sessions.remove(&id) else {
-            return;
-        };
-        if self.routes.get(&session.route) == Some(&id) {
-            self.routes.remove(&session.route);
-        }
-        self.turn.retain(|other| *other != id);
-        if self.reserved == Some(id) {
-            self.reserved = None;
-        }
-        // Who goes at the end goes as it should.
-        if loss == Loss::Death && !self.over {
-            self.counts.lost += 1;
-            self.workers.count(&session.name, |tally| tally.lost += 1);
-        }
-        let most = self.rules.max_deliveries;
-        let was_alone = session.alone || session.in_flight == 1;
-        for number in session.given {
-            let Some(job) = self.job(number).filter(|job| job.place == Place::With(id)) else {
-                continue;
-            };
-            job.place = Place::Waiting;
-            if loss != Loss::Death || job.pass != 0 {
-                self.again.insert(number);
-                continue;
-            }
-            job.deaths += 1;
-            // What died in company may be somebody else's fault, however often.
-            if job.deaths < most || !was_alone {
-                self.suspects.insert(number);
-                continue;
-            }
-            let fate = Fate { number, deliveries: job.deaths, worker: &session.name };
-            let payload = std::mem::replace(&mut job.payload, P::nothing());
-            job.payload = payload.given_up(&fate);
-            job.pass = status::ERROR;
-            let (before, after) = (job.bytes, job.payload.bytes());
-            job.bytes = after;
-            self.bytes = self.bytes - before + after;
-            self.again.insert(number);
-            self.counts.given_up += 1;
-        }
-    }
-
-    fn look_at_clock(&mut self, now: Instant) {
-        let Rules { limit, beat, .. } = self.rules;
-        let silent: Vec<u64> =
-            self.sessions.iter().filter(|(_, one)| now >= one.heard + limit).map(|(id, _)| *id).collect();
-        silent.into_iter().for_each(|id| self.lose(id, Loss::Death));
-        let mut due: Option<Instant> = None;
-        for session in self.sessions.values_mut() {
-            if now >= session.said + beat {
-                session.said = now;
-                self.orders.push(Order::Say(session.route.clone(), Said::Beat));
-            }
-            let next = (session.said + beat).min(session.heard + limit);
-            due = Some(due.map_or(next, |due| due.min(next)));
-        }
-        self.due = due;
-    }
-
-    fn hand_out(&mut self, now: Instant) {
-        if self.gate > 0 {
-            return;
-        }
-        if !self.suspects.is_empty() {
-            self.hand_out_suspects(now);
-        } else {
-            self.reserved = None;
-        }
-        while self.again.len() as u64 + (self.end() - self.fresh) > 0 {
-            let takes =
-                |session: &Session| session.credit > 0 && !session.alone && session.in_flight_bytes < MOST_BYTES;
-            let able: Vec<u64> = self
-                .turn
-                .iter()
-                .copied()
-                .filter(|id| Some(*id) != self.reserved && self.sessions.get(id).is_some_and(takes))
-                .collect();
-            if able.is_empty() {
-                return;
-            }
-            let waiting = usize::try_from(self.again.len() as u64 + (self.end() - self.fresh)).unwrap_or(usize::MAX);
-            // In equal shares: what is left over goes to whose turn it is.
-            let share = waiting.div_ceil(able.len()).min(MOST_JOBS);
-            let mut given = false;
-            for id in able {
-                given |= self.give(id, share, now);
-            }
-            if let Some(first) = self.turn.pop_front() {
-                self.turn.push_back(first);
-            }
-            if !given {
-                return;
-            }
-        }
-    }
-
-    /// Gives a worker so many jobs at most; whether it was any.
-    fn give(&mut self, id: u64, most: usize, now: Instant) -> bool {
-        let mut numbers = Vec::new();
-        let (most, before) =
-            self.sessions.get(&id).map_or((0, 0), |session| (most.min(session.credit), session.in_flight_bytes));
-        let full = |session: &Session| session.in_flight_bytes >= MOST_BYTES.min(before + MESSAGE_BYTES);
-        while numbers.len() < most && !self.sessions.get(&id).is_none_or(full) {
-            let number = match self.again.pop_first() {
-                Some(number) => number,
-                None if self.fresh < self.end() => {
-                    self.fresh += 1;
-                    self.fresh - 1
-                }
-                None => break,
-            };
-            // Done meanwhile, by one who was thought to be lost.
-            if self.hand(number, id) {
-                numbers.push(number);
-            }
-        }
-        self.send(id, numbers, now)
-    }
-
-    fn send(&mut self, id: u64, numbers: Vec<u64>, now: Instant) -> bool {
-        let Some(session) = self.sessions.get_mut(&id).filter(|_| !numbers.is_empty()) else {
-            return false;
-        };
-        session.credit -= numbers.len().min(session.credit);
-        session.said = now;
-        self.orders.push(Order::Jobs(session.route.clone(), numbers));
-        true
-    }
-
-    fn hand(&mut self, number: u64, id: u64) -> bool {
-        let Some(session) = self.sessions.get(&id) else {
-            return false;
-        };
-        let name = session.name.clone();
-        let Some(job) = self.job(number).filter(|job| job.place == Place::Waiting) else {
-            return false;
-        };
-        job.place = Place::With(id);
-        job.deliveries = job.deliveries.saturating_add(1);
-        job.last = Some(name);
-        // A try after a failure is counted as that.
-        let is_again = job.deliveries > job.failures.saturating_add(1);
-        let bytes = job.bytes;
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.given.push_back(number);
-            session.in_flight += 1;
-            session.in_flight_bytes += bytes;
-        }
-        self.counts.redelivered += u64::from(is_again);
-        true
-    }
-
-    fn hand_out_suspects(&mut self, now: Instant) {
-        let busy = |session: &Session| session.in_flight > 0 || session.credit == 0;
-        let free: Vec<u64> = self
-            .turn
-            .iter()
-            .copied()
-            .filter(|id| self.sessions.get(id).is_some_and(|session| !busy(session)))
-            .collect();
-        for id in free {
-            // One worker is kept for them; others help where they have nothing else to do.
-            let others_wait = self.again.len() as u64 + (self.end() - self.fresh) > 0;
-            if others_wait && self.reserved.is_some_and(|reserved| reserved != id) {
-                continue;
-            }
-            let Some(number) = self.suspects.pop_first() else {
-                break;
-            };
-            if self.hand(number, id) {
-                if let Some(session) = self.sessions.get_mut(&id) {
-                    session.alone = true;
-                }
-                self.reserved = self.reserved.or(Some(id));
-                self.send(id, vec![number], now);
-            }
-        }
-        if self.reserved.is_none() && !self.suspects.is_empty() {
-            self.reserved = self.sessions.iter().min_by_key(|(_, session)| session.in_flight).map(|(id, _)| *id);
-        }
-    }
-}
-
-/// How a session ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Loss {
-    Death,
-    Left,
-    Replaced,
 }
 
 /// As the wire has it.
