@@ -142,6 +142,7 @@ def test_an_interrupt_closes_it_and_says_what_was_done(ctx: Any) -> None:
 
 
 def test_what_it_says_of_itself(whole: Any) -> None:
+    whole.wait_for_workers(2, timeout=PATIENCE)
     list(whole.map(range(10)))
     assert repr(whole) == "<Pipeline: 10 of 10 jobs done, 2 workers there>"
     page = whole._repr_html_()
