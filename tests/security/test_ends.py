@@ -132,3 +132,47 @@ def test_a_role_that_cannot_be_secured(ctx: Any, keys: zmq.Keys) -> None:
         with pytest.raises(TypeError):
             wrong()
     assert "socket" not in repr(ctx).split("(")[1]
+
+
+@pytest.mark.parametrize("workers", [2, "threads:2"])
+def test_a_reliable_pipeline_with_keys(keys: zmq.Keys, make_socket: Any, free_port: int, workers: Any) -> None:
+    anna = zmq.Keys.new("anna")
+    ends = {"jobs": "tcp://127.0.0.1:*", "results": "tcp://127.0.0.1:*"}
+    with pipeline.Pipeline(str, workers=workers, keys=keys, clients=[anna], **ends) as p:
+        stranger = make_socket(zmq.DEALER, connect=p.jobs)
+        assert refused(p._producer.gate)[0].why == "it does not use the server's mechanism"
+        eve = pipeline.Worker(p.jobs, p.results, reliable=True, keys=zmq.Keys.new("eve"), server_key=keys)
+        assert refused(p._producer.gate, 2)[-1].mechanism == "CURVE"
+        secrets = {"keys": anna, "server_key": keys.public}
+        with pipeline.Worker(p.jobs, p.results, reliable=True, name="anna", **secrets) as worker:
+            worker.start(str)
+            p.wait_for_workers(3, timeout=PATIENCE)
+            assert list(p.map(range(200), timeout=PATIENCE)) == [str(number) for number in range(200)]
+        assert {tally.name for tally in p.workers if tally.done} >= {"anna"}
+        eve.stop()
+        assert not stranger.poll(0)
+
+
+def test_reliable_roles_with_keys(keys: zmq.Keys) -> None:
+    other, anna = zmq.Keys.new("other"), zmq.Keys.new("anna")
+    with pipeline.Collector("tcp://127.0.0.1:*", reliable=True, keys=other, clients=anna) as collector:
+        with pipeline.Producer("tcp://127.0.0.1:*", reliable=True, keys=keys, clients=anna) as producer:
+            worker = pipeline.Worker(
+                producer.endpoint, collector.endpoint, reliable=True, keys=anna, server_key=keys, sink_key=other
+            )
+            with worker.start(str), concurrent.futures.ThreadPoolExecutor(1) as beside:
+                results = beside.submit(list, collector)
+                assert producer.send_all(range(50), timeout=PATIENCE) == 50
+                assert sorted(results.result(PATIENCE), key=int) == [str(number) for number in range(50)]
+
+
+def test_a_pipeline_that_cannot_be_secured(keys: zmq.Keys) -> None:
+    ends = {"jobs": "tcp://127.0.0.1:*", "results": "tcp://127.0.0.1:*"}
+    with pytest.raises(TypeError, match="where others connect"):
+        pipeline.Pipeline(str, workers=1, keys=keys, clients=zmq.ANYONE)
+    with pytest.raises(TypeError, match="needs keys="):
+        pipeline.Pipeline(str, workers=1, clients=zmq.ANYONE, **ends)
+    with pytest.raises(TypeError, match="say who may come"):
+        pipeline.Pipeline(str, workers=1, keys=keys, **ends)
+    with pytest.raises(ValueError, match="the key of 'anna'"):
+        pipeline.Pipeline(str, workers=1, keys=keys, clients={"anna": "no key"}, **ends)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from .clients import Clients, Key
+from .clients import ANYONE, Clients, Key, read_clients
 from .gate import Gate
 from .keys import Keys
-from .secure import secure
+from .secure import own_keys, secure
 
 
 def check_arguments(
@@ -54,3 +54,16 @@ def secure_end(
     elif keys is not None:
         return secure(socket, keys, clients=clients)
     return None
+
+
+def clients_and(one_more: Keys, keys: Keys, clients: Optional[Clients]) -> Any:
+    """What secure() takes as `clients`: those that it would let in, and one more; read anew by each Gate.reload()."""
+    source: Any = own_keys(keys) if clients is None else clients
+
+    def read() -> Any:
+        known = read_clients(source() if callable(source) else source)
+        return ANYONE if known is None else {**known, one_more.name: one_more.public}
+
+    # What is wrong with them is said now.
+    read()
+    return read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, NoReturn, Optional, Type, TypeVar, Union
+from typing import Any, List, NoReturn, Optional, Type, TypeVar, Union
 
 from .._core import curve_keypair, curve_public
 from ..utils import z85
@@ -116,6 +116,10 @@ class Keys:
     def path(self) -> Optional[Path]:
         """The secret file; None for keys that are in memory only. The public one is beside it: NAME.key."""
         return self._path
+
+    def _pair(self) -> List[str]:
+        """Both keys, for a process of this program's own, by a pipe that nobody else can read."""
+        return [self._public.decode("ascii"), self._secret.decode("ascii")]
 
     def _apply(self, socket: Any) -> None:
         """Sets both keys of a socket."""

@@ -160,13 +160,14 @@ def _curve_client(socket: Any, keys: Optional[Keys], server_key: Key) -> None:
 
 
 def _curve_server(socket: Any, keys: Keys, clients: Optional[Clients]) -> Gate:
-    gate = _gate(socket, keys.name or "server", _own_keys(keys) if clients is None else clients)
+    gate = _gate(socket, keys.name or "server", own_keys(keys) if clients is None else clients)
     keys._apply(socket)
     socket.curve_server = 1
     return gate
 
 
-def _own_keys(keys: Keys) -> Any:
+def own_keys(keys: Keys) -> Any:
+    """Who may come to a server that names no clients: reads the keys that are in the folder of its own."""
     path = keys.path
     if path is None:
         raise TypeError("say who may come: clients={name: public key}, or clients=zmq.ANYONE")
