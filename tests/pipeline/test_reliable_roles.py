@@ -327,6 +327,12 @@ def test_a_plain_role_has_no_options_of_a_reliable_one(ctx: Any) -> None:
             kind(ANYWHERE, context=ctx, retries=1)
     with pytest.raises(TypeError, match="name= is for a reliable role"):
         pipeline.Worker("tcp://127.0.0.1:9", name="x", context=ctx)
+
+    class Own(pipeline.Producer):
+        pass
+
+    with pytest.raises(TypeError, match="derive it from ReliableProducer"):
+        Own(ANYWHERE, context=ctx, reliable=True)
     for kind in (pipeline.ReliableProducer, pipeline.ReliableCollector):
         with pytest.raises(ValueError, match="plain"):
             kind(ANYWHERE, context=ctx, reliable=False)

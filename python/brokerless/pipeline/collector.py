@@ -53,7 +53,7 @@ class Collector(BoundRole):
         reliable: bool = False,
         **options: Any,
     ) -> None:
-        refuse_options(options)
+        refuse_options(reliable, options)
         self.socket = open_socket(context, SocketType.PULL, RCVHWM=queue_for([endpoint], RESULTS))
         try:
             self._stream: Any = _core.Stream(self.socket, grace)

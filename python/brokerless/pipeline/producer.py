@@ -44,7 +44,7 @@ class Producer(BoundRole):
         return made
 
     def __init__(self, endpoint: str, *, context: Optional[Any] = None, reliable: bool = False, **options: Any) -> None:
-        refuse_options(options)
+        refuse_options(reliable, options)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
             self.socket.watch()
