@@ -11,7 +11,8 @@
 //! [`survey`] what there is to see; [`facing`] knows which types go together, [`advice`] what a trouble means, and
 //! [`explain`] puts a failure into words. [`request`] is the REQ that recovers, [`poller`] waits for many sockets, and
 //! [`listener`] lets an event loop wait for one; [`trace`] writes down what passes, and a [`sampler`] how much when.
-//! [`device`] moves messages between two sockets on a native thread; [`pipeline`] counts what a push/pull pipeline does;
+//! [`device`] moves messages between two sockets on a native thread; [`pipeline`] counts what a push/pull pipeline does, and
+//! sees to it that the jobs of a reliable one get done;
 //! [`json`] writes JSON as Python does, [`array`] reads what a message says of an array. [`auth`] says who may connect,
 //! on a native thread, and [`z85`] is how keys are written.
 //!

@@ -280,7 +280,7 @@ proxy = socket.create_server(("127.0.0.1", 0))
 for _ in range(5):
     ctx = zmq.Context()
     sock = ctx.socket(zmq.PUSH)
-    sock.socks_proxy = f"127.0.0.1:{proxy.getsockname()[1]}"
+    sock.socks_proxy = b"127.0.0.1:%d" % proxy.getsockname()[1]
     sock.reconnect_ivl = 100
     sock.connect("tcp://127.0.0.1:1")
     for _ in range(2):
@@ -289,6 +289,7 @@ for _ in range(5):
     sock.poll(20, zmq.POLLOUT)
     sock.close(0)
     ctx.term()
+proxy.close()
 print("still here")
 """
     assert run_python(program).stdout == "still here\n"

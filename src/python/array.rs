@@ -129,10 +129,10 @@ pub fn array_from_frames<'py>(
 ///
 /// # Errors
 /// ValueError for what is no array.
-pub fn read_array(py: Python<'_>, frames: Vec<Message>) -> PyResult<Bound<'_, PyAny>> {
+pub fn read_array(py: Python<'_>, frames: Vec<Message>, copy: bool) -> PyResult<Bound<'_, PyAny>> {
     let [header, data] = <[_; 2]>::try_from(frames).map_err(|frames| wrong_count(frames.len()))?;
     let header = Header::read(header.as_slice()).map_err(to_value_error)?;
-    Numpy::get(py)?.array(py, &header, &Bound::new(py, PyFrame::wrap(data))?, false)
+    Numpy::get(py)?.array(py, &header, &Bound::new(py, PyFrame::wrap(data))?, copy)
 }
 
 /// An array as a message's frames, copied once, so that it may be changed afterwards.

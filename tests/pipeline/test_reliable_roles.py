@@ -164,6 +164,27 @@ def test_arrays(roles: Any, in_thread: Any) -> None:
     sent.result()
 
 
+def test_arrays_in_one_process_are_each_one_s_own(make: Any, endpoint: Any, in_thread: Any) -> None:
+    """Over inproc a message has one memory; what a function does to its array is not done to the job."""
+    collector = make(pipeline.Collector, endpoint("inproc"), reliable=True, codec="numpy")
+    producer = make(pipeline.Producer, endpoint("inproc"), reliable=True, codec="numpy", retries=1)
+    tries = []
+
+    def spoil(array: Any) -> Any:
+        array += 1
+        tries.append(array.sum())
+        if len(tries) == 1:
+            raise ValueError("once more")
+        return array
+
+    make(pipeline.Worker, producer.endpoint, collector.endpoint, reliable=True, codec="numpy").start(spoil)
+    sent = in_thread(producer.send_all, [numpy.zeros(1000, dtype="u1")], timeout=PATIENCE)
+    (result,) = collector.collect(timeout=PATIENCE)
+    assert tries == [1000, 1000]
+    assert result.sum() == 1000
+    sent.result()
+
+
 def test_the_smallest_and_the_largest(roles: Any, in_thread: Any) -> None:
     large = bytes(100_000_000)
     producer, collector = roles(lambda job: job, codec="bytes")
@@ -327,6 +348,12 @@ def test_a_plain_role_has_no_options_of_a_reliable_one(ctx: Any) -> None:
             kind(ANYWHERE, context=ctx, retries=1)
     with pytest.raises(TypeError, match="name= is for a reliable role"):
         pipeline.Worker("tcp://127.0.0.1:9", name="x", context=ctx)
+
+    class Own(pipeline.Producer):
+        pass
+
+    with pytest.raises(TypeError, match="derive it from ReliableProducer"):
+        Own(ANYWHERE, context=ctx, reliable=True)
     for kind in (pipeline.ReliableProducer, pipeline.ReliableCollector):
         with pytest.raises(ValueError, match="plain"):
             kind(ANYWHERE, context=ctx, reliable=False)

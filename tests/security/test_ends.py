@@ -135,15 +135,15 @@ def test_a_role_that_cannot_be_secured(ctx: Any, keys: zmq.Keys) -> None:
 
 
 @pytest.mark.parametrize("workers", [2, "threads:2"])
-def test_a_reliable_pipeline_with_keys(keys: zmq.Keys, make_socket: Any, free_port: int, workers: Any) -> None:
+def test_a_reliable_pipeline_with_keys(ctx: Any, keys: zmq.Keys, make_socket: Any, workers: Any) -> None:
     anna = zmq.Keys.new("anna")
-    ends = {"jobs": "tcp://127.0.0.1:*", "results": "tcp://127.0.0.1:*"}
+    ends = {"jobs": "tcp://127.0.0.1:*", "results": "tcp://127.0.0.1:*", "context": ctx}
     with pipeline.Pipeline(str, workers=workers, keys=keys, clients=[anna], **ends) as p:
         stranger = make_socket(zmq.DEALER, connect=p.jobs)
         assert refused(p._producer.gate)[0].why == "it does not use the server's mechanism"
-        eve = pipeline.Worker(p.jobs, p.results, reliable=True, keys=zmq.Keys.new("eve"), server_key=keys)
+        eve = pipeline.Worker(p.jobs, p.results, reliable=True, context=ctx, keys=zmq.Keys.new("eve"), server_key=keys)
         assert refused(p._producer.gate, 2)[-1].mechanism == "CURVE"
-        secrets = {"keys": anna, "server_key": keys.public}
+        secrets = {"context": ctx, "keys": anna, "server_key": keys.public}
         with pipeline.Worker(p.jobs, p.results, reliable=True, name="anna", **secrets) as worker:
             worker.start(str)
             p.wait_for_workers(3, timeout=PATIENCE)
@@ -153,12 +153,13 @@ def test_a_reliable_pipeline_with_keys(keys: zmq.Keys, make_socket: Any, free_po
         assert not stranger.poll(0)
 
 
-def test_reliable_roles_with_keys(keys: zmq.Keys) -> None:
+def test_reliable_roles_with_keys(ctx: Any, keys: zmq.Keys) -> None:
     other, anna = zmq.Keys.new("other"), zmq.Keys.new("anna")
-    with pipeline.Collector("tcp://127.0.0.1:*", reliable=True, keys=other, clients=anna) as collector:
-        with pipeline.Producer("tcp://127.0.0.1:*", reliable=True, keys=keys, clients=anna) as producer:
+    both: Any = {"context": ctx, "reliable": True}
+    with pipeline.Collector("tcp://127.0.0.1:*", keys=other, clients=anna, **both) as collector:
+        with pipeline.Producer("tcp://127.0.0.1:*", keys=keys, clients=anna, **both) as producer:
             worker = pipeline.Worker(
-                producer.endpoint, collector.endpoint, reliable=True, keys=anna, server_key=keys, sink_key=other
+                producer.endpoint, collector.endpoint, keys=anna, server_key=keys, sink_key=other, **both
             )
             with worker.start(str), concurrent.futures.ThreadPoolExecutor(1) as beside:
                 results = beside.submit(list, collector)
@@ -166,10 +167,10 @@ def test_reliable_roles_with_keys(keys: zmq.Keys) -> None:
                 assert sorted(results.result(PATIENCE), key=int) == [str(number) for number in range(50)]
 
 
-def test_a_pipeline_that_cannot_be_secured(keys: zmq.Keys) -> None:
-    ends = {"jobs": "tcp://127.0.0.1:*", "results": "tcp://127.0.0.1:*"}
+def test_a_pipeline_that_cannot_be_secured(ctx: Any, keys: zmq.Keys) -> None:
+    ends = {"jobs": "tcp://127.0.0.1:*", "results": "tcp://127.0.0.1:*", "context": ctx}
     with pytest.raises(TypeError, match="where others connect"):
-        pipeline.Pipeline(str, workers=1, keys=keys, clients=zmq.ANYONE)
+        pipeline.Pipeline(str, workers=1, keys=keys, clients=zmq.ANYONE, context=ctx)
     with pytest.raises(TypeError, match="needs keys="):
         pipeline.Pipeline(str, workers=1, clients=zmq.ANYONE, **ends)
     with pytest.raises(TypeError, match="say who may come"):

@@ -67,8 +67,10 @@ def reliable_class(made: Any, plain: Any, options: Dict[str, Any]) -> Any:
     return made
 
 
-def refuse_options(options: Iterable[str]) -> None:
-    """A plain role has no options of a reliable one."""
+def refuse_options(reliable: bool, options: Iterable[str]) -> None:
+    """A plain role has no options of a reliable one, and a class derived from one is plain."""
+    if reliable:
+        raise TypeError("this class is derived from a plain role: derive it from ReliableProducer, ReliableWorker, ...")
     for name in options:
         raise TypeError(f"{name}= is for a reliable role: reliable=True")
 

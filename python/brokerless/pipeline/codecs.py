@@ -32,7 +32,8 @@ def codecs_of(given: CodecLike) -> Codecs:
 
     - "json" (the default): what `json.dumps` takes.
     - "bytes": bytes-like objects, which arrive as bytes. "multipart": lists of them, a frame each.
-    - "numpy": arrays, as `socket.send_array()` sends them; what is received is not copied again.
+    - "numpy": arrays, as `socket.send_array()` sends them; what is received is not copied again, but
+      over inproc, where it would be the memory of what others keep.
     - "msgpack": with the package msgpack.
     - "pickle": any object. Reading a pickle runs whatever its sender wants: use it only where nobody else can connect.
     - an object whose `encode(object)` returns bytes, or a list of bytes, and whose `decode()` takes what it returned. Its

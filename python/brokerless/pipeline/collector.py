@@ -60,7 +60,7 @@ class Collector(BoundRole):
         clients: Optional[Clients] = None,
         **options: Any,
     ) -> None:
-        refuse_options(options)
+        refuse_options(reliable, options)
         self.socket = open_socket(context, SocketType.PULL, RCVHWM=queue_for([endpoint], RESULTS))
         try:
             #: Who may come, with keys: see zmq.secure().

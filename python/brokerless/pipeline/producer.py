@@ -58,7 +58,7 @@ class Producer(BoundRole):
         clients: Optional[Clients] = None,
         **options: Any,
     ) -> None:
-        refuse_options(options)
+        refuse_options(reliable, options)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
             #: Who may come, with keys: see zmq.secure().

@@ -85,7 +85,7 @@ class Worker(Watched):
         sink_key: Optional[Key] = None,
         **options: Any,
     ) -> None:
-        refuse_options(options)
+        refuse_options(reliable, options)
         sources = [source] if isinstance(source, str) else list(source)
         if not sources:
             raise ValueError("a worker needs the endpoint of a producer")

@@ -371,9 +371,9 @@ pub fn prepare_dealer(socket: &Socket) -> Result<()> {
     socket.set_i32(zmq_sys::ZMQ_RCVHWM as i32, 0)
 }
 
+/// A draft of libzmq's, for which its bindings have no name.
 const DISCONNECT_MSG: i32 = 111;
 
-/// What is carried to nobody.
 impl Turn {
     /// Adds what is to be sent.
     pub fn say(&mut self, outgoing: Outgoing) {

@@ -18,8 +18,8 @@ pub enum Codec {
     Bytes,
     /// A list of bytes, a frame each.
     Multipart,
-    /// numpy's arrays, in two frames.
-    Array,
+    /// numpy's arrays, in two frames; whether what is received is copied.
+    Array(bool),
     /// Two functions in Python.
     Custom {
         /// Makes bytes, or a list of bytes, of an object.
@@ -31,13 +31,15 @@ pub enum Codec {
 
 impl Codec {
     /// A name that is known here, or the pair of functions of one that is not.
-    pub fn of(given: &Bound<'_, PyAny>) -> PyResult<Self> {
+    ///
+    /// `shared`: a peer may be in this process, so that a received message has the memory of one that is kept there.
+    pub fn of(given: &Bound<'_, PyAny>, shared: bool) -> PyResult<Self> {
         if let Ok(name) = given.cast::<PyString>() {
             return Ok(match name.to_str()? {
                 "json" => Codec::Json,
                 "bytes" => Codec::Bytes,
                 "multipart" => Codec::Multipart,
-                "numpy" => Codec::Array,
+                "numpy" => Codec::Array(shared),
                 other => return Err(PyValueError::new_err(format!("there is no codec {other:?} in the core"))),
             });
         }
@@ -52,7 +54,7 @@ impl Codec {
             Codec::Json => Ok(vec![Message::from_slice(&write(object)?).or_raise(py)?]),
             Codec::Bytes => Ok(vec![frame(object)?]),
             Codec::Multipart => many(object),
-            Codec::Array => write_array(object),
+            Codec::Array(_) => write_array(object),
             Codec::Custom { encode, .. } => {
                 let made = call(encode.bind(py), &PyTuple::new(py, [object])?)?;
                 match made.is_instance_of::<PyList>() || made.is_instance_of::<PyTuple>() {
@@ -72,7 +74,7 @@ impl Codec {
                 _ => Err(PyValueError::new_err(format!("message {number} has {} frames, not one", frames.len()))),
             },
             Codec::Multipart => Ok(to_list(py, &frames)?.into_any()),
-            Codec::Array => read_array(py, frames),
+            Codec::Array(copy) => read_array(py, frames, *copy),
             Codec::Custom { decode, .. } => {
                 let given = match &frames[..] {
                     [frame] => to_bytes(py, frame)?.into_any(),

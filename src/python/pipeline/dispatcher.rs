@@ -77,7 +77,7 @@ impl PyDispatcher {
             job_limit: job_timeout.map(duration).transpose()?,
             codec: codec.0,
         };
-        let codec = Codec::of(&codec.1)?;
+        let codec = Codec::of(&codec.1, false)?;
         let producer = Producer::start(socket.core().or_raise(py)?.clone(), run, rules).or_raise(py)?;
         Ok(PyDispatcher { producer, codec, pending: Mutex::default() })
     }

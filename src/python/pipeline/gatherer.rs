@@ -112,8 +112,10 @@ impl PyGatherer {
         limit: f64,
     ) -> PyResult<Self> {
         let rules = Rules { ordered, window, beat: duration(heartbeat)?, limit: duration(limit)?, codec: codec.0 };
-        let (codec, jobs) = (Codec::of(&codec.1)?, Codec::of(&codec.2)?);
-        let collector = Collector::start(socket.core().or_raise(py)?.clone(), id, rules).or_raise(py)?;
+        let socket = socket.core().or_raise(py)?.clone();
+        let shared = socket.shares_memory();
+        let (codec, jobs) = (Codec::of(&codec.1, shared)?, Codec::of(&codec.2, shared)?);
+        let collector = Collector::start(socket, id, rules).or_raise(py)?;
         Ok(PyGatherer { collector, codec, jobs, taken: Mutex::default(), board: Board::default() })
     }
 

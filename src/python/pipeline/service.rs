@@ -38,8 +38,8 @@ impl PyService {
         name: String,
         codec: (String, Bound<'_, PyAny>, String, Bound<'_, PyAny>),
     ) -> PyResult<Self> {
-        let (jobs, results) = (Codec::of(&codec.1)?, Codec::of(&codec.3)?);
         let (source, sink) = (source.core().or_raise(py)?.clone(), sink.core().or_raise(py)?.clone());
+        let (jobs, results) = (Codec::of(&codec.1, source.shares_memory())?, Codec::of(&codec.3, false)?);
         let worker = Worker::start(source, sink, name, [codec.0, codec.2]).or_raise(py)?;
         Ok(PyService { worker, jobs, results })
     }
