@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence
 
+from tools.wheels.build import pattern
 from tools.wheels.source import ROOT
 from tools.wheels.targets import GLIBC, Target, all_targets
 
@@ -85,7 +86,7 @@ def machine_of(words: Sequence[str]) -> Machine:
 def make(machine: Machine) -> Path:
     """Fill the machine's folder; returns it."""
     target = Target(machine.arch, machine.python)
-    own = sorted(WHEELS.glob(f"brokerless-*-{target.tag}-{target.tag}-*_{target.arch}.whl"))
+    own = sorted(WHEELS.glob(pattern(target)))
     if not own:
         raise BundleError(f'there is no wheel for it yet: run `make wheels ONLY="{target}"` first')
     folder = OUT / machine.name

@@ -6,7 +6,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from tools.wheels.source import lay_out
+from tools.wheels.source import digest, lay_out
 
 
 def sdist(tmp_path: Path, files: dict[str, str]) -> Path:
@@ -17,6 +17,14 @@ def sdist(tmp_path: Path, files: dict[str, str]) -> Path:
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
     return path
+
+
+def test_an_sdist_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    first = digest(sdist(tmp_path, {"a": "one", "b": "two"}))
+    assert digest(sdist(tmp_path, {"b": "two", "a": "one"})) == first
+    assert digest(sdist(tmp_path, {"a": "one", "b": "2wo"})) != first
+    assert digest(sdist(tmp_path, {"a": "one", "c": "two"})) != first
+    assert digest(sdist(tmp_path, {"a": "one"})) != first
 
 
 def test_new_changed_and_gone(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tools.debian import DebianError
 from tools.jetson.board import SYSTEMS, Board, fetch_emulator, run
 from tools.jetson.lecture import LECTURE, run_lecture
 from tools.wheels.__main__ import OUT, build
+from tools.wheels.build import pattern
 from tools.wheels.contents import inspect
 from tools.wheels.source import ROOT
 from tools.wheels.targets import Target, all_targets
@@ -59,7 +60,7 @@ def prepare() -> List[Board]:
 
 
 def build_wheels() -> List[Path]:
-    """The wheels that the systems need; cargo knows what has changed since they were built."""
+    """The wheels that the systems need; one that was made from what the sdist holds now is not built again."""
     found = build([Target("aarch64", system.python) for system in SYSTEMS], with_sdist=False)
     faults = [f"{report.wheel.name}: {fault}" for report, _ in found for fault in report.faults]
     if faults:
@@ -89,7 +90,7 @@ def look_at_others() -> int:
         inspect(wheel, target)
         for target in all_targets()
         if target.arch == "aarch64" and target.python not in ran
-        for wheel in sorted(OUT.glob(f"brokerless-*-{target.tag}-{target.tag}-*_aarch64.whl"))
+        for wheel in OUT.glob(pattern(target))
     ]
     faults = [f"{report.wheel.name}: {fault}" for report in reports for fault in report.faults]
     if faults:

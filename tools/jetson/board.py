@@ -18,6 +18,8 @@ from tools.debian import AptRoot, unpack
 from tools.extras import requirements
 
 PROCESSOR = "cortex-a57"
+# libstdc++ is for pyzmq and numpy: what we link in, they find on a board.
+_SYSTEM_PACKAGES = ("libc-bin", "libstdc++6")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Board:
 
     def prepare(self) -> None:
         """Unpack the system, and install the course's packages for it, unless that was done before."""
-        wanted = "\n".join([self.system.python, *_course()])
+        wanted = "\n".join([self.system.python, *_SYSTEM_PACKAGES, *_course()])
         done = self.root / "complete"
         if done.exists() and done.read_text() == wanted:
             return
@@ -56,7 +58,7 @@ class Board:
         # As it was released: what runs here is nobody's system, and bullseye's updates are gone.
         apt = AptRoot(self._apt, self.system.suite, "arm64", security=False)
         apt.update()
-        unpack(apt.fetch(f"python{self.system.python}", "libc-bin"), self.root)
+        unpack(apt.fetch(f"python{self.system.python}", *_SYSTEM_PACKAGES), self.root)
         self.install(_course())
         (self.root / "tmp").mkdir()
         done.write_text(wanted)

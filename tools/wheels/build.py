@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence
 
-from tools.wheels.source import ROOT, lay_out, maturin
+from tools.wheels.source import ROOT, digest, lay_out, maturin
 from tools.wheels.targets import COMPATIBILITY, Target
 from tools.wheels.toolchain import Toolchain
 
@@ -37,9 +37,16 @@ def build_arch(
     lay_out(sdist, source)
     environment = {**toolchain.environment(), "CARGO_TARGET_DIR": str(folder / "target")}
     locked = (source / "Cargo.lock").read_bytes()
+    made_from = f"{toolchain.name}\n{digest(sdist)}\n"
     for target in targets:
         pyo3 = _pyo3(target)
         started = time.monotonic()
+        # Cargo would compile it again: in one folder it knows one Python, the last.
+        stamp = folder / f"{target.tag}.made-from"
+        there = list(out.glob(pattern(target)))
+        if len(there) == 1 and stamp.exists() and stamp.read_text() == made_from:
+            yield Built(target, there[0], 0.0)
+            continue
         try:
             if pyo3 is not None:
                 update = ["cargo", "update", "--quiet", "pyo3", "--precise", pyo3]
@@ -47,6 +54,7 @@ def build_arch(
             wheel = _build(target, source, out, environment)
         finally:
             (source / "Cargo.lock").write_bytes(locked)
+        stamp.write_text(made_from)
         yield Built(target, wheel, time.monotonic() - started)
 
 
@@ -58,6 +66,11 @@ def _pyo3(target: Target) -> str | None:
     if match is None:
         raise LookupError("the Makefile does not say PYO3_FOR_PYTHON_38")
     return match.group(1)
+
+
+def pattern(target: Target) -> str:
+    """What the file of the target's wheel is called, whatever its version."""
+    return f"brokerless-*-{target.tag}-{target.tag}-*_{target.arch}.whl"
 
 
 def command_for(target: Target, out: Path) -> List[str]:
@@ -87,7 +100,7 @@ def _build(target: Target, source: Path, out: Path, environment: Dict[str, str])
             f"maturin could not build the wheel for {target} (exit {done.returncode}); its words are above"
         )
     (wheel,) = fresh.glob("*.whl")
-    for old in out.glob(f"*-{target.tag}-{target.tag}-*{target.arch}.whl"):
+    for old in out.glob(pattern(target)):
         old.unlink()
     final = out / wheel.name
     wheel.replace(final)

@@ -6,6 +6,7 @@ Cargo.lock here, the checkout's stays as it is, and libzmq and libsodium are com
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import tarfile
@@ -31,6 +32,18 @@ def make_sdist(out: Path, environment: Mapping[str, str]) -> Path:
     if done.returncode:
         raise RuntimeError(f"maturin could not build the sdist (exit {done.returncode}):\n{done.stdout}{done.stderr}")
     return next(out.glob("brokerless-*.tar.gz"))
+
+
+def digest(sdist: Path) -> str:
+    """What an sdist holds, in a number: two of the same files have the same, whenever they were made."""
+    found = hashlib.sha256()
+    with tarfile.open(sdist) as tar:
+        for member in sorted(tar.getmembers(), key=lambda member: member.name):
+            content = tar.extractfile(member) if member.isfile() else None
+            if content is not None:
+                found.update(f"{member.name}\0{member.size}\0".encode())
+                found.update(content.read())
+    return found.hexdigest()
 
 
 def lay_out(sdist: Path, folder: Path) -> None:
