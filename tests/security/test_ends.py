@@ -9,6 +9,7 @@ import pytest
 
 import brokerless as zmq
 from brokerless import pipeline
+from brokerless.jupyter.peer_start import in_lasting_thread
 from tests.conftest import PATIENCE
 from tests.security.conftest import refused
 
@@ -134,8 +135,14 @@ def test_a_role_that_cannot_be_secured(ctx: Any, keys: zmq.Keys) -> None:
     assert "socket" not in repr(ctx).split("(")[1]
 
 
+@pytest.fixture
+def starter() -> None:
+    """The thread that starts processes, and stays, is there before the context counts threads."""
+    in_lasting_thread(int)
+
+
 @pytest.mark.parametrize("workers", [2, "threads:2"])
-def test_a_reliable_pipeline_with_keys(ctx: Any, keys: zmq.Keys, make_socket: Any, workers: Any) -> None:
+def test_a_reliable_pipeline_with_keys(starter: None, ctx: Any, keys: zmq.Keys, make_socket: Any, workers: Any) -> None:
     anna = zmq.Keys.new("anna")
     ends = {"jobs": "tcp://127.0.0.1:*", "results": "tcp://127.0.0.1:*", "context": ctx}
     with pipeline.Pipeline(str, workers=workers, keys=keys, clients=[anna], **ends) as p:
