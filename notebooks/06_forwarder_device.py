@@ -62,7 +62,7 @@ WANTED = ["1", "5", "9"]                           # one subscriber for each of 
 
 TIMEOUT = 10             # seconds; nothing here waits forever
 
-context = zmq.Context()
+context = zmq.Context(profile="classroom")
 background = ThreadPoolExecutor(16)
 
 # A publisher throws away what does not fit into a full queue, and a queue holds 1,000 messages unless you say otherwise.

@@ -65,7 +65,7 @@ BACKEND = f"tcp://{HOST}:{BACKEND_PORT}"
 TIMEOUT = 10             # seconds; nothing here waits forever
 NAMES = [f"worker {n + 1}" for n in range(WORKERS)]
 
-context = zmq.Context()
+context = zmq.Context(profile="classroom")
 background = ThreadPoolExecutor(16)
 
 # %% [markdown]

@@ -57,7 +57,7 @@ JOB = f"tcp://{HOST}:{JOBS_PORT}"
 CONTROL = f"tcp://{HOST}:{CONTROL_PORT}"
 TIMEOUT = 10             # seconds; nothing here waits forever
 
-context = zmq.Context()
+context = zmq.Context(profile="classroom")
 background = ThreadPoolExecutor(16)
 
 # %% [markdown]

@@ -63,7 +63,7 @@ SECOND_PORT = 5557
 
 # %%
 TIMEOUT = 10             # seconds; nothing here waits forever
-context = zmq.Context()
+context = zmq.Context(profile="classroom")
 background = ThreadPoolExecutor(16)
 
 # %% [markdown]

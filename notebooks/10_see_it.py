@@ -183,18 +183,18 @@ assert refusal is not None and "opened in cell" in refusal
 shop.close()
 
 # %% [markdown]
-# What is to outlive the next run of its cell: `%keep` anywhere in the cell keeps all that it opens, `%keep shop` one thing, and `%own off` is for
-# all cells.
+# What is to outlive the next run of its cell: `%keep` in the cell keeps all that it opens, `%keep shop` one thing; `%own off` is for all cells.
 #
 # ## Stop
 #
 # A cell that waits for ever is nothing to be afraid of. Run the cell that binds once more, put `shop.recv()` into a cell of your own, with no time
 # limit, and press the stop button (■, or `I` `I`). It ends at once, with one line in place of a page of traceback, and the socket stays usable:
 #
-#     KeyboardInterrupt: interrupted while recv() waited on <zmq.Socket(zmq.REP) ... bound to tcp://127.0.0.1:5570>, 3.2 s;
-#     the socket can be used on (line 1)
+#     KeyboardInterrupt: interrupted while recv() waited on <zmq.Socket(zmq.REP) bound to tcp://127.0.0.1:5570>, 3.2 s;
+#     the socket is still usable (line 1)
 #
-# The same holds for a cell that awaits (lesson 8), and for `%%peer --wait`, where the wait ends and the peer goes on.
+# The same holds for a cell that awaits (lesson 8), and for `%%peer --wait`, where the wait ends and the peer goes on. Any other cell says in
+# which of its lines it was, a loop that does not end as well; `%tb` then shows the whole traceback, and `%debug` the variables.
 #
 # ## A picture of it all
 #

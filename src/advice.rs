@@ -14,6 +14,8 @@ use crate::socket::{Attached, Socket};
 const MECHANISMS: [&str; 4] = ["NULL", "PLAIN", "CURVE", "GSSAPI"];
 /// What takes no longer is no trouble yet.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What a handshake with PLAIN that ends without a word mostly means.
+const NO_DESK: &str = "a PLAIN server lets nobody in unless its context has an authenticator: start one there";
 /// After a refusal of these kinds libzmq does not try again.
 const GIVEN_UP: &str = "then connect() anew, as libzmq does not try again";
 
@@ -71,7 +73,10 @@ pub fn advise(socket: &Socket, trouble: &Trouble, look: bool) -> Advice {
         (Ill::Silent, false) => (
             format!("what listens at {at} does not speak ZeroMQ, or hangs"),
             format!("connected for {} without a handshake", seconds(trouble.first.elapsed())),
-            "check the port: another kind of server may have it".into(),
+            match mechanism(socket) {
+                "PLAIN" => format!("{NO_DESK}; or the port is that of another kind of server"),
+                _ => "check the port: another kind of server may have it".into(),
+            },
         ),
         (Ill::Silent, true) => (
             format!("who connected to {at} from {} does not speak ZeroMQ, or hangs", trouble.remote),
@@ -82,7 +87,15 @@ pub fn advise(socket: &Socket, trouble: &Trouble, look: bool) -> Advice {
         (Ill::HungUp, true) => (
             format!("who connected to {at} left in the middle of the handshake"),
             format!("{}{times}", from(trouble)),
-            format!("is it a ZeroMQ socket that {} talks to ({})?", own(socket), facing::partners(socket.kind())),
+            match mechanism(socket) {
+                // libzmq ends the handshake of a PLAIN client if there is nobody to ask about its password.
+                "PLAIN" => NO_DESK.into(),
+                _ => format!(
+                    "is it a ZeroMQ socket that {} talks to ({})?",
+                    own(socket),
+                    facing::partners(socket.kind())
+                ),
+            },
         ),
         (Ill::Protocol, _) => protocol(socket, trouble, &times),
         (Ill::Denied, false) => (
@@ -98,7 +111,7 @@ pub fn advise(socket: &Socket, trouble: &Trouble, look: bool) -> Advice {
         (Ill::Mismatch, false) => mismatch(socket, at, &times, look),
         (Ill::Mismatch, true) => (
             format!("who connected to {at} is of a type that {} does not talk to", own(socket)),
-            format!("its handshake ended without a reason, {}{times}", from(trouble)),
+            format!("{}{times}", from(trouble)),
             format!("connect {} to it", facing::partners(socket.kind())),
         ),
         (Ill::Lost, false) => (
@@ -138,6 +151,7 @@ fn find(socket: &Socket, look: bool) -> String {
 fn hung_up(socket: &Socket, at: &str, times: &str) -> (String, String, String) {
     let cure = match mechanism(socket) {
         "CURVE" => "check curve_serverkey: it must be the server's public key".into(),
+        "PLAIN" => format!("{NO_DESK}; or the port is that of another kind of server"),
         mechanism => format!("check the port, where another kind of server may be; here the mechanism is {mechanism}"),
     };
     (format!("what listens at {at} ends each connection in the handshake"), times.into(), cure)
@@ -174,8 +188,7 @@ fn mismatch(socket: &Socket, at: &str, times: &str, look: bool) -> (String, Stri
         Some(other) => format!("{} is bound to {at}, to which {} does not talk", a(other.kind()), own(socket)),
         None => format!("the socket at {at} is of a type that {} does not talk to", own(socket)),
     };
-    let why = format!("its handshake ended without a reason, {times}");
-    (what, why, format!("{} talks to {partners}; {GIVEN_UP}", own(socket)))
+    (what, times.into(), format!("{} talks to {partners}; {GIVEN_UP}", own(socket)))
 }
 
 fn own(socket: &Socket) -> &'static str {

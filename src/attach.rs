@@ -10,7 +10,7 @@ use crate::error::{errno, Error, Result};
 use crate::explain;
 use crate::ffi::RawSocket;
 use crate::monitor::{Event, Watch};
-use crate::socket::{Attached, Socket, ANY};
+use crate::socket::{Attached, Socket, State, ANY};
 use crate::wait::{Deadline, Interrupt};
 
 /// How long to wait for an I/O thread to give a port back.
@@ -44,7 +44,29 @@ fn with_local_buffers<T>(
     done
 }
 
+/// Refuses an endpoint at which this socket's security would be none.
+fn check_safe(state: &State, endpoint: &Endpoint) -> Result<()> {
+    let mechanism = || state.get_i32(zmq_sys::ZMQ_MECHANISM as i32);
+    if endpoint.transport() == "udp" && mechanism()? != zmq_sys::ZMQ_NULL as i32 {
+        let why = "datagrams are neither encrypted nor authenticated, whatever keys or passwords a socket has: use tcp";
+        return Err(Error::explained(errno::EPROTONOSUPPORT, why));
+    }
+    if state.stays_local && !endpoint.stays_here() {
+        let why =
+            "PLAIN says its password in the clear, so this socket keeps to this machine (127.0.0.1, ipc, inproc): use \
+                   CURVE (keys=), or say allow_plain_text=True to secure()";
+        return Err(Error::explained(errno::EACCES, why));
+    }
+    Ok(())
+}
+
 impl Socket {
+    /// From now on, binds and connects to nothing that another machine can reach.
+    pub fn stay_local(&self) -> Result<()> {
+        self.lock()?.stays_local = true;
+        Ok(())
+    }
+
     /// Binds. Returns the endpoint with what libzmq has put for wildcards, such as the port.
     pub fn bind(&self, endpoint: &str) -> Result<String> {
         let allowed = auth::check_bind(endpoint, self.kind());
@@ -100,6 +122,7 @@ impl Socket {
                 watch.start(raw, &state.endpoints)?;
                 state.watch = Some(watch.clone());
             }
+            check_safe(state, &endpoint)?;
             let raw = state.raw()?;
             let done = with_local_buffers(raw, &endpoint, |raw| work(raw, endpoint.as_c()))?;
             let resolved = state.last_endpoint()?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::auth::Guard;
 use crate::error::{errno, Error, Result};
 use crate::event::Event;
 use crate::explain::describe;
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     /// Every open socket that a user made.
     sockets: Mutex<HashMap<u64, Weak<Shared>>>,
     pub(crate) hub: Hub,
+    /// Decides who may connect, once a server has a list of clients.
+    guard: Mutex<Option<Arc<Guard>>>,
 }
 
 enum Life {
@@ -77,6 +80,7 @@ impl Context {
             next_id: AtomicU64::new(1),
             sockets: Mutex::default(),
             hub: Hub::default(),
+            guard: Mutex::default(),
         });
         let mut all = registry().contexts.lock();
         all.retain(|context| context.strong_count() > 0);
@@ -195,6 +199,21 @@ impl Context {
         lines
     }
 
+    /// The handler of this context's lists of clients, which the first call starts. It ends with the context.
+    ///
+    /// # Errors
+    /// EADDRINUSE if the program has a ZAP handler of its own here, ETERM when the context ends.
+    pub fn guard(&self) -> Result<Arc<Guard>> {
+        self.check_fork()?;
+        let mut guard = self.0.guard.lock();
+        if let Some(running) = guard.as_ref().filter(|guard| !guard.handler().has_ended()) {
+            return Ok(running.clone());
+        }
+        let started = Arc::new(Guard::start(self)?);
+        *guard = Some(started.clone());
+        Ok(started)
+    }
+
     /// Every open socket.
     pub fn sockets(&self) -> Vec<Socket> {
         let sockets = self.0.sockets.lock();
@@ -255,6 +274,8 @@ impl Inner {
         // shut down already.
         let _ = raw.shutdown();
         self.hub.stop();
+        // It holds this context.
+        drop(self.guard.lock().take());
         let mut endings = registry().endings.lock();
         endings.retain(|ending| ending.strong_count() > 0);
         endings.push(Arc::downgrade(&ending));

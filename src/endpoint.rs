@@ -107,6 +107,11 @@ impl Endpoint {
         host.is_some_and(|host| ["127.", "localhost:", "[::1]:"].iter().any(|local| host.starts_with(local)))
     }
 
+    /// Whether no other machine can reach it.
+    pub fn stays_here(&self) -> bool {
+        matches!(self.transport(), "inproc" | "ipc") || self.is_loopback()
+    }
+
     /// Whether it stays inside one context.
     pub fn is_inproc(&self) -> bool {
         self.transport() == "inproc"
@@ -170,6 +175,9 @@ mod tests {
         for text in ["tcp://*:5556", "tcp://10.0.0.1:1", "tcp://127.0.0.1:0;10.0.0.1:5", "ipc://127.0.0.1:1"] {
             assert!(!local(text), "{text}");
         }
+        let here = |text: &str| Endpoint::parse(text).unwrap().stays_here();
+        assert!(here("ipc:///tmp/x") && here("inproc://a") && here("tcp://127.0.0.1:*"));
+        assert!(!here("tcp://*:1") && !here("udp://127.0.0.1:1") && !here("ws://*:1"));
     }
 
     #[test]

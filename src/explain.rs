@@ -5,10 +5,11 @@
 use std::time::{Duration, Instant};
 
 use crate::advice::advise;
+use crate::auth;
 use crate::context;
 use crate::error::{errno, Error};
 use crate::facing;
-use crate::monitor::Ill;
+use crate::monitor::{Ill, Trouble};
 use crate::socket::Socket;
 
 /// A wait that took less has no time for a look at the other sockets of the process: it may be one of thousands.
@@ -65,6 +66,8 @@ pub(crate) fn attach(endpoint: &str, bound: bool, error: Error) -> Error {
     match error.errno() {
         errno::EADDRINUSE => error.or_explain(|| match context::holders(endpoint).first() {
             Some(holder) => format!("{endpoint} is taken by {} of this process: close() it, or bind to another port", describe(holder)),
+            None if endpoint == auth::ENDPOINT => "zmq.secure() has given servers of this context lists of clients, by which its own handler decides, \
+             and libzmq asks one only: use one of the two, or another context".into(),
             None => format!("{endpoint} is taken by another program: stop it, or bind to another port (tcp://host:* takes any free one)"),
         }),
         errno::ENODEV | errno::EADDRNOTAVAIL => {
@@ -112,10 +115,15 @@ pub(crate) fn nobody(socket: &Socket, look: bool) -> String {
         return "it is neither bound nor connected: bind() or connect() it first".into();
     }
     let connects = endpoints.iter().any(|at| !at.bound);
-    // That somebody was here and left is known best by who started and stopped it: what came after it says more.
+    // That somebody was here and left is known best by who started and stopped it, and who hung up may only have looked: what
+    // else went wrong says more.
+    let says_little = |trouble: &Trouble| match (trouble.ill, trouble.bound) {
+        (Ill::Lost, _) => 2,
+        (Ill::HungUp, true) => 1,
+        _ => 0,
+    };
     let troubles = socket.troubles();
-    let current = || troubles.iter().filter(|trouble| !trouble.over);
-    if let Some(trouble) = current().find(|trouble| trouble.ill != Ill::Lost).or_else(|| current().next()) {
+    if let Some(trouble) = troubles.iter().filter(|trouble| !trouble.over).min_by_key(|trouble| says_little(trouble)) {
         let advice = advise(socket, trouble, look);
         return format!("{} ({}); {}", advice.what, advice.why, advice.cure);
     }

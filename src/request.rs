@@ -17,7 +17,7 @@ impl Socket {
     /// The server may see a request more than once: let requests be safe to repeat.
     ///
     /// # Errors
-    /// EAGAIN when the last try had no reply either. The socket can be used on.
+    /// EAGAIN when the last try had no reply either. The socket is still usable.
     pub fn request(
         &self,
         parts: &mut [Part<'_>],
@@ -46,13 +46,18 @@ impl Socket {
                 done => return done,
             }
         }
+        Err(self.no_reply(timeout, retries))
+    }
+
+    /// The error of a request that had no reply to any of its tries.
+    pub fn no_reply(&self, timeout: Option<Duration>, retries: u32) -> Error {
         let tries = u64::from(retries) + 1;
         let each = timeout.unwrap_or_default().as_secs_f64();
         let silence = match tries {
             1 => format!("no reply within {each} s"),
             _ => format!("no reply to {tries} tries of {each} s each"),
         };
-        Err(Error::explained(errno::EAGAIN, format!("{}: {silence}; {}", describe(self), self.why_no_reply())))
+        Error::explained(errno::EAGAIN, format!("{}: {silence}; {}", describe(self), self.why_no_reply()))
     }
 
     fn why_no_reply(&self) -> String {

@@ -100,6 +100,8 @@ pub(crate) struct State {
     pub(crate) returned: VecDeque<Message>,
     /// Those who record its messages.
     pub(crate) trace: Option<Box<Taps>>,
+    /// It says its password in the clear, which may be heard on no network.
+    pub(crate) stays_local: bool,
 }
 
 impl Socket {
@@ -141,6 +143,7 @@ impl Socket {
             subscribed: Subscribed::default(),
             returned: VecDeque::new(),
             trace: None,
+            stays_local: false,
         };
         state.choose_way();
         let fd = state.raw()?.fd()?;

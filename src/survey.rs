@@ -35,6 +35,8 @@ pub struct Survey {
     pub beginnings: Vec<Vec<u8>>,
     /// How many sends found no room, and how long ago the last one did.
     pub full: Option<(u64, Duration)>,
+    /// Where a user's monitor is told of its connections.
+    pub monitor: Option<String>,
     /// What went wrong on its connections, and what that means; what still is wrong comes first.
     pub troubles: Vec<(Trouble, Advice)>,
 }
@@ -62,6 +64,8 @@ impl Socket {
             survey.peers = self.peers_known().and_then(|_| self.peers().ok());
             survey.subscriptions = self.subscriptions().ok();
             survey.unheard = self.unheard();
+            let watch = self.look(None, |state| state.watch.clone());
+            survey.monitor = watch.and_then(|watch| watch.monitor_endpoint());
             let with_advice = |trouble: Trouble| {
                 let advice = advise(self, &trouble, true);
                 (trouble, advice)

@@ -46,6 +46,7 @@ def socket(
         "trouble": [],
         "talks_to": _TALKS.get(kind, []),
         "waits": [],
+        "owes": None,
         "options": {},
         "opened_by": "__main__",
         "cell": None,

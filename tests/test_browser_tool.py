@@ -78,6 +78,19 @@ def test_what_the_server_complains_of(tmp_path) -> None:
     assert lab.complaints() == [*error, *kernel]
 
 
+def test_a_page_that_was_closed_is_no_complaint_and_hides_none(tmp_path) -> None:
+    lab = Lab(tmp_path, tmp_path / "log")
+    chained = ["", "During handling of the above exception, another exception occurred:", ""]
+    task = ["Task exception was never retrieved", "future: <Task finished>", "Traceback (most recent call last):"]
+    left = [*task, "  line", "StreamClosedError", *chained, "Traceback (most recent call last):"]
+    left.append("tornado.websocket.WebSocketClosedError")
+    kernel = ["Traceback (most recent call last):", "  line", "ValueError: what"]
+    error = ["[E 1 ServerApp] no"]
+    other = [*task, "  line", "OSError: no"]
+    lab.log.write_text("\n".join([*left, *left, "0.00s - a debugger's word", *kernel, *left, *error, *left, *other]))
+    assert lab.complaints() == [*kernel, *error, *other]
+
+
 def test_a_server_that_does_not_start_says_why(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.browser_lab._MODULE", "no_such_module")
     with pytest.raises(RuntimeError, match="No module named no_such_module"):

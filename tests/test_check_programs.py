@@ -108,3 +108,11 @@ def test_a_browser_is_asked_for_by_name(machine):
     assert machine.check("browser", CHROMIUM="my-browser").returncode == 0
     machine.add("chromium")
     assert machine.check("browser").returncode == 0
+
+
+def test_wheels_are_built_without_a_rust_of_ones_own(machine):
+    for name in ("python3", "cc", "c++", "make"):
+        machine.add(name)
+    assert machine.check().returncode == 1
+    done = machine.check("wheels")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -46,7 +46,8 @@ def test_a_pattern(
     server.recv_multipart()
     both = f"{sent} sent" if connected == "PUSH" else f"{sent} sent, {received} received"
     name = Path(sys.argv[0]).name
-    assert shown_when(both, server) == f"{connected} ({name}) --> {at} {bound} ({name})  {both}"
+    arrow = "-->" if connected == "PUSH" else "<->"
+    assert shown_when(both, server) == f"{connected} ({name}) {arrow} {at} {bound} ({name})  {both}"
 
 
 def test_publishers_and_subscribers(make_socket: Any) -> None:
@@ -79,7 +80,7 @@ def test_a_device_and_its_flow(make_device: Any, make_socket: Any) -> None:
     rep.send(b"!")
     req.recv()
     said = shown_when("ROUTER (Queue frontend)  1 sent, 1 received", queue)
-    assert f"--> {queue.backend_endpoint} DEALER (Queue backend)  1 sent, 1 received" in said
+    assert f"<-> {queue.backend_endpoint} DEALER (Queue backend)  1 sent, 1 received" in said
     picture = zmq.diagram(queue).svg()
     assert "↓ 1 · ↑ 1" in picture
     # The other side of a device belongs to it.
@@ -93,8 +94,8 @@ def test_a_pipeline(ctx: Any, in_thread: Any) -> None:
                 done = in_thread(worker.run, lambda job: job)
                 producer.send({"n": 1})
                 assert next(iter(collector))["n"] == 1
-                said = shown_when("PULL (Worker source) -->", worker)
-                assert f"--> {producer.endpoint} PUSH (Producer)  1 received" in said
+                said = shown_when("PULL (Worker source) <--", worker)
+                assert f"<-- {producer.endpoint} PUSH (Producer)  1 received" in said
                 assert f"PUSH (Worker sink) --> {collector.endpoint} PULL (Collector)  1 sent" in said
                 assert str(zmq.diagram(producer)).splitlines() == said.splitlines()[:1]
                 worker.stop()
@@ -111,7 +112,7 @@ def test_strangers(make_socket: Any, pyzmq_ctx: Any, pyzmq: Any) -> None:
     port = server.bind_to_random_port("tcp://127.0.0.1")
     req = make_socket(zmq.REQ, connect=f"tcp://127.0.0.1:{port}")
     req.wait_for_peers(timeout=PATIENCE)
-    assert f"--> tcp://127.0.0.1:{port} (a peer)  0 sent, 0 received" in str(zmq.diagram(req))
+    assert f"<-> tcp://127.0.0.1:{port} (a peer)  0 sent, 0 received" in str(zmq.diagram(req))
 
 
 def test_nobody_is_there_and_then_somebody_is(make_socket: Any, free_port: int) -> None:
@@ -124,7 +125,7 @@ def test_nobody_is_there_and_then_somebody_is(make_socket: Any, free_port: int) 
     # It shows what was there.
     assert "--x" in str(picture)
     assert picture.refresh() is picture
-    assert f"--> {at} REP" in str(picture)
+    assert f"<-> {at} REP" in str(picture)
 
 
 def test_types_that_do_not_go_together(make_socket: Any, pair: Any) -> None:

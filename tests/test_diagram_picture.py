@@ -208,7 +208,7 @@ def lines_of(told: Any) -> Iterator[str]:
 
 def test_the_text_has_a_line_for_each_connection() -> None:
     assert list(lines_of(served(sent=1234, received=99))) == [
-        f"REQ (client, cell 7) --> {PORT} REP (server)  1,234 sent, 99 received"
+        f"REQ (client, cell 7) <-> {PORT} REP (server)  1,234 sent, 99 received"
     ]
     front, back = (
         socket(1, 1, "ROUTER", bind=[PORT], peers=[(PORT, TCP + "4")]),
@@ -217,7 +217,7 @@ def test_the_text_has_a_line_for_each_connection() -> None:
     client = socket(1, 3, "REQ", connect=[PORT], peers=[(TCP + "4", PORT)], sent=12, received=12)
     told = [process(1, "kernel", front, back, client, socket(1, 4, "SUB"), devices=[device(1, "Queue", front, back)])]
     assert list(lines_of(told)) == [
-        f"REQ (kernel) --> {PORT} ROUTER (Queue frontend)  12 sent, 12 received",
+        f"REQ (kernel) <-> {PORT} ROUTER (Queue frontend)  12 sent, 12 received",
         "DEALER (Queue backend) bound to ipc:///x: nobody is connected",
         "SUB (kernel): neither bound nor connected",
     ]

@@ -22,6 +22,7 @@ PACKAGE = Path(brokerless.__file__).parent
 
 # All flat names that are neither constants nor errors, which have tests of their own.
 FLAT = [
+    "ANYONE",
     "COPY_THRESHOLD",
     "Context",
     "Dashboard",
@@ -30,6 +31,7 @@ FLAT = [
     "Forwarder",
     "Frame",
     "IPC_PATH_MAX_LEN",
+    "Keys",
     "Message",
     "MessageTracker",
     "PYZMQ_DRAFT_API",
@@ -57,6 +59,7 @@ FLAT = [
     "proxy_steerable",
     "pyzmq_version",
     "pyzmq_version_info",
+    "secure",
     "select",
     "set_spin",
     "strerror",
@@ -71,11 +74,13 @@ FLAT = [
 NOT_PUBLIC = {"Enum", "IntEnum", "IntFlag", "_FINISHED_TRACKER", "__revision__"}
 
 OURS = {
+    "ANYONE",
     "Dashboard",
     "DeviceStats",
     "Diagram",
     "ForkedProcessError",
     "Forwarder",
+    "Keys",
     "Peer",
     "Queue",
     "SocketClosed",
@@ -87,6 +92,7 @@ OURS = {
     "get_library_dirs",
     "get_spin",
     "install_as_zmq",
+    "secure",
     "set_spin",
     "trace",
 }

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import socket as system
 import threading
+import warnings
 from typing import Any, Callable, Iterator, List
 
 import pytest
 
 import brokerless as zmq
+from brokerless import pipeline
 from brokerless._doctor import Finding, Report
 from brokerless.auth.thread import ThreadAuthenticator
+from brokerless.cli import main
+from tests import made_up_surveys as made_up
 from tests.conftest import wait_until
 
 
@@ -163,7 +167,10 @@ def test_nowhere(make_socket: Any, waiting: Any) -> None:
 
 
 def test_an_address_that_is_none(make_socket: Any) -> None:
-    req = make_socket(zmq.REQ, connect="tcp://no-such-host.invalid:5555", reconnect_ivl=1)
+    with warnings.catch_warnings():
+        # connect() warns of it, too, where the system answers soon.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        req = make_socket(zmq.REQ, connect="tcp://no-such-host.invalid:5555", reconnect_ivl=1)
     one = found("unresolved", req)
     assert one.what == "the host no-such-host.invalid in tcp://no-such-host.invalid:5555 has no address"
     assert wait_until(lambda: trouble(req) == [("unresolved", False)])
@@ -173,6 +180,19 @@ def test_an_address_that_is_none(make_socket: Any) -> None:
 
 
 # Who is not let in
+
+
+def test_a_password_on_a_network(make_socket: Any) -> None:
+    server = make_socket(zmq.REP, plain_server=1, bind="tcp://127.0.0.1:*")
+    client = make_socket(zmq.REQ, plain_username=b"anna", plain_password=b"one")
+    client.connect(server.endpoints[0])
+    assert "in the clear" not in kinds(zmq.doctor(server, client))
+    server.bind("tcp://*:*")
+    one = found("in the clear", server)
+    assert one.severity == "hint" and one.what.endswith(f"in the clear at {server.endpoints[1]}")
+    assert "zmq.secure" in one.cure
+    client.connect("tcp://192.0.2.1:5555")
+    assert "in the clear" in kinds(zmq.doctor(client))
 
 
 @pytest.fixture
@@ -310,3 +330,89 @@ def test_a_port_that_is_taken(make_socket: Any) -> None:
     rep.close()
     other.bind(at)
     assert wait_until(lambda: ("bind", True) in trouble(other))
+
+
+def test_the_other_end_of_a_monitor_and_of_zap_is_there(make_socket: Any, ctx: Any) -> None:
+    with ThreadAuthenticator(ctx) as authenticator:
+        authenticator.allow("127.0.0.1")
+        rep = make_socket(zmq.REP, zap_domain=b"global", bind="tcp://127.0.0.1:*")
+        req = make_socket(zmq.REQ, connect=rep.last_endpoint.decode())
+        monitor, named = rep.get_monitor_socket(), make_socket(zmq.PAIR)
+        req.monitor("inproc://what-happens", zmq.EVENT_ALL)
+        named.connect("inproc://what-happens")
+        req.send(b"?")
+        assert rep.recv(timeout=10) == b"?"
+        rep.send(b"!")
+        assert req.recv(timeout=10) == b"!"
+        report = zmq.doctor()
+        assert not report, str(report)
+        # What monitors tell is nothing that another PAIR could be meant to hear.
+        lonely = make_socket(zmq.PAIR, bind="tcp://127.0.0.1:*")
+        assert "monitor" not in zmq.doctor(lonely).first.cure and "what-happens" not in zmq.doctor(lonely).first.cure
+        req.monitor(None)
+        assert "refused" in kinds(zmq.doctor(named))
+        monitor.close()
+
+
+def test_before_the_first_attempt_is_over() -> None:
+    sock = made_up.socket(1, 1, "PUSH", connect=[f"{made_up.TCP}5"])
+    [one] = zmq.doctor(surveys=[made_up.process(1, "main", sock)])
+    assert (one.severity, one.kind) == ("hint", "not yet")
+    assert "moment" in one.cure
+
+
+def test_who_is_meant_is_guessed_only_where_there_is_reason_to() -> None:
+    pull = made_up.socket(1, 1, "PULL", bind=[f"{made_up.TCP}5557"])
+    others = [made_up.socket(1, 2 + n, "PUSH", connect=[f"{made_up.TCP}{port}"]) for n, port in enumerate((1, 9000))]
+
+    def cure(*sockets: Any) -> str:
+        report = zmq.doctor(surveys=[made_up.process(1, "main", pull, *sockets)])
+        return next(one.cure for one in report if one.kind == "nobody came")
+
+    assert cure(others[0]) == f"a PUSH is connected to {made_up.TCP}1: let it connect to {made_up.TCP}5557"
+    assert cure(*others) == "connect PUSH to it"
+    alike = made_up.socket(1, 5, "PUSH", connect=[f"{made_up.TCP}5575"])
+    assert cure(*others, alike) == f"a PUSH is connected to {made_up.TCP}5575: let it connect to {made_up.TCP}5557"
+
+
+def test_the_bound_side_of_a_name_of_another_context(make_socket: Any, loose_ctx: Any) -> None:
+    push = make_socket(zmq.PUSH, bind="inproc://twice")
+    with loose_ctx.socket(zmq.PULL) as pull:
+        pull.connect("inproc://twice")
+        assert (
+            found("nobody came", push).cure == "a PULL is connected to it in another context: make both sockets in one"
+        )
+
+
+def test_a_server_with_passwords_and_nobody_who_knows_them(make_socket: Any) -> None:
+    rep = make_socket(zmq.REP, plain_server=True, bind="tcp://127.0.0.1:*")
+    req = make_socket(zmq.REQ, plain_username=b"me", plain_password=b"secret")
+    req.connect(rep.last_endpoint.decode())
+    assert "authenticator" in found("hung up", rep).cure
+    # Now and then the connection only falls silent: libzmq fails with the errno that telling its monitor happens to leave.
+    assert wait_until(lambda: any("authenticator" in one.cure for one in zmq.doctor(req)))
+
+
+def test_who_only_looked_does_not_hide_what_is_wrong(make_socket: Any) -> None:
+    pull = make_socket(zmq.PULL, bind="tcp://127.0.0.1:*")
+    endpoint = pull.last_endpoint.decode()
+    make_socket(zmq.REQ, connect=endpoint)
+    found("mismatch", pull)
+    assert main(["doctor", endpoint]) == 0
+    found("hung up", pull)
+    with pytest.raises(zmq.Again, match="of a type that PULL does not talk to"):
+        pull.recv(timeout=0.1)
+    push = make_socket(zmq.PUSH, connect=endpoint)
+    push.send(b"!")
+    assert pull.recv(timeout=10) == b"!"
+    assert wait_until(lambda: "hung up" not in kinds(zmq.doctor(pull)))
+
+
+def test_a_worker_that_was_not_started(free_port: int) -> None:
+    with pipeline.Worker(f"tcp://127.0.0.1:{free_port}", f"tcp://127.0.0.1:{free_port}") as worker:
+        assert found("nowhere", worker).cure == "start() or run() it"
+
+
+def test_each_socket_is_looked_at_once(make_socket: Any) -> None:
+    sock = make_socket(zmq.REP)
+    assert len(zmq.doctor(sock, sock)) == 1

@@ -245,3 +245,22 @@ def test_an_abstract_ipc_name(make_socket):
     where = f"ipc://@brokerless-test-{os.getpid()}"
     pull = make_socket(zmq.PULL, bind=where)
     assert hears(make_socket(zmq.PUSH, connect=where), pull)
+
+
+def test_a_path_that_a_socket_of_this_process_has_is_taken_with_a_warning(make_socket, tmp_path):
+    where = f"ipc://{tmp_path / 'path'}"
+    first, second, third = (make_socket(kind) for kind in (zmq.PULL, zmq.PULL, zmq.REP))
+    first.bind(where)
+    said = rf"{where} was bound by this PULL socket of this process, .* close\(\) it first"
+    with pytest.warns(RuntimeWarning, match=said) as warned:
+        second.bind(where)
+    assert warned[0].filename == __file__
+    push = make_socket(zmq.PUSH, connect=where)
+    push.send(b"to the second")
+    assert second.recv(timeout=20) == b"to the second"
+    # What closed in between, and what nobody has any more, is free.
+    first.close()
+    second.close()
+    third.bind(where.encode())
+    third.unbind(where)
+    third.bind(where)

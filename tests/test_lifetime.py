@@ -268,3 +268,27 @@ def test_many_sockets_beyond_the_watched_ones_free_their_ports_too(loose_ctx):
     for sock in sockets:
         sock.close()
     assert [port for port in ports if not is_free(port)] == []
+
+
+def test_a_proxy_that_hangs_up_does_not_end_the_process(run_python):
+    """libzmq took its descriptor off the poller twice, which its own assertion does not survive."""
+    program = """
+import socket
+import brokerless as zmq
+
+proxy = socket.create_server(("127.0.0.1", 0))
+for _ in range(5):
+    ctx = zmq.Context()
+    sock = ctx.socket(zmq.PUSH)
+    sock.socks_proxy = f"127.0.0.1:{proxy.getsockname()[1]}"
+    sock.reconnect_ivl = 100
+    sock.connect("tcp://127.0.0.1:1")
+    for _ in range(2):
+        # The second attempt says that the first one has failed.
+        proxy.accept()[0].close()
+    sock.poll(20, zmq.POLLOUT)
+    sock.close(0)
+    ctx.term()
+print("still here")
+"""
+    assert run_python(program).stdout == "still here\n"

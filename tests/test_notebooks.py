@@ -29,6 +29,7 @@ SYSTEMS = {
     "07": "Streamer",
     "08": "Polling",
     "10": "See it",
+    "13": "CURVE",
 }
 
 

@@ -153,10 +153,12 @@ def test_the_kernel_of_another_notebook(refusal, module):
     assert "...), the kernel of 03 server.ipynb, running since" in said
 
 
-def test_a_process_with_a_name(holder, refusal, monkeypatch):
+def test_a_peer_of_the_notebook(holder, refusal, monkeypatch):
     process, port = holder("tcp", "127.0.0.1")
-    monkeypatch.setattr(_port_holder, "process_name", {process.pid: "the peer server"}.get)
-    assert "), the peer server, running since" in refusal(f"tcp://127.0.0.1:{port}")
+    monkeypatch.setattr(_port_holder, "peer_name", {process.pid: "the peer p holds it: `%stop p` ends it"}.get)
+    said = refusal(f"tcp://127.0.0.1:{port}")
+    assert f"tcp://127.0.0.1:{port} is taken: the peer p holds it: `%stop p` ends it (pid {process.pid} (" in said
+    assert re.search(r"\), running since \S+\), or bind to another port \(", said), said
 
 
 def test_an_abstract_ipc_name(holder, refusal):

@@ -37,6 +37,17 @@ print(*set({LATER!r}) & set(sys.modules) - before)
     assert run_python(code).stdout.split() == []
 
 
+def test_the_import_starts_no_thread(run_python: Callable[..., Any]) -> None:
+    """Neither Python's nor a native one: a board with four cores has a kernel for each student."""
+    code = """
+import os, threading
+before = len(os.listdir("/proc/self/task"))
+import brokerless, brokerless.asyncio, brokerless.pipeline, brokerless.auth
+print(len(os.listdir("/proc/self/task")) - before, threading.active_count() - 1)
+"""
+    assert run_python(code).stdout.split() == ["0", "0"]
+
+
 @pytest.mark.parametrize(
     "name", ["Stopwatch", "backend", "devices", "install_as_zmq", "sugar", "utils.jsonapi.jsonmod"]
 )

@@ -41,6 +41,15 @@ _SETTINGS: Dict[str, Any] = {
     },
 }
 
+# What Jupyter logs begins with a bracket; asyncio's word of a task whose error nobody has seen, and tracebacks, do not.
+_NEVER_RETRIEVED = "Task exception was never retrieved"
+_COMPLAIN = ("[E ", "[C ", _NEVER_RETRIEVED, "Traceback ")
+# Behind these, a traceback is not a new one.
+_GOES_ON = ("future: ", "During handling of ", "The above exception was ")
+# Tornado's task that sent something to a page which was closed just then, as a test closes its page when it is done. What was
+# sent is of no use to anybody any more, and what a page that is open misses, the test sees on the page.
+_PAGE_LEFT = "tornado.websocket.WebSocketClosedError"
+
 
 class Lab:
     """A running JupyterLab, from `with`; the notebooks are in `folder`, which also takes its own files."""
@@ -117,13 +126,19 @@ class Lab:
 
     def complaints(self) -> List[str]:
         """What the server and its kernels have written of errors, the lines with what belongs to them."""
-        found: List[str] = []
-        belongs = False
-        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
-            # What Jupyter logs begins so; a traceback has lines without.
-            if line.startswith("["):
-                belongs = line.startswith(("[E ", "[C "))
-            belongs = belongs or line.startswith("Traceback ")
-            if belongs:
-                found.append(line)
-        return found
+        said = _paragraphs(self.log.read_text(encoding="utf-8", errors="replace").splitlines())
+        complaints = (lines for lines in said if lines[0].startswith(_COMPLAIN) and _PAGE_LEFT not in lines)
+        return [line for lines in complaints for line in lines]
+
+
+def _paragraphs(log: List[str]) -> List[List[str]]:
+    """What was logged at once, or printed: each with its traceback, if it has one."""
+    found: List[List[str]] = [[""]]
+    before = ""
+    for line in log:
+        anew = line.startswith(("[", _NEVER_RETRIEVED))
+        if anew or (line.startswith("Traceback ") and not before.startswith(_GOES_ON)):
+            found.append([])
+        found[-1].append(line)
+        before = line or before
+    return found

@@ -75,18 +75,21 @@ def runs_again(page: NotebookPage) -> None:
 
 
 def dashboard(page: NotebookPage) -> None:
-    """A dashboard is drawn, and drawn anew while messages flow"""
+    """A dashboard is drawn, and drawn anew as messages flow"""
     board, traffic = page.cell("dashboard"), page.cell("traffic")
     _runs_well(page, board)
     drawings = [page.drawing(board).inner_html()]
     page.start(traffic)
-    while page.is_running(traffic):
+
+    def drawn_anew() -> bool:
         drawing = page.drawing(board).inner_html()
         if drawing != drawings[-1]:
             drawings.append(drawing)
-        page.page.wait_for_timeout(50)
+        return len(drawings) > 2
+
+    page.until(drawn_anew, "messages flow, and it is not drawn anew")
+    page.until(lambda: not page.is_running(traffic), "the traffic does not end", CELL_LIMIT)
     _must(not page.errors(traffic), "\n".join(page.errors(traffic)))
-    _must(len(drawings) > 2, f"while messages flowed for three seconds, it was drawn {len(drawings) - 1} times")
 
 
 def diagram(page: NotebookPage) -> None:

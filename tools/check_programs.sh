@@ -1,16 +1,18 @@
 #!/bin/sh
 # Says which programs the build lacks and which package brings each, before a compiler's error has to.
 #
-#   tools/check_programs.sh [lint] [browser] [--packages]
+#   tools/check_programs.sh [lint] [browser] [wheels] [--packages]
 #
 # Ends with 1 if something is missing; all of it is named at once. `lint` also looks for rustfmt and clippy, `browser` for
-# Chromium; `--packages` prints only the Debian packages to install, for .ci/run. Plain sh: Python itself may be missing.
+# Chromium, `wheels` does without Rust, which is fetched where it is missing; `--packages` prints only the Debian packages to
+# install, for .ci/run. Plain sh: Python itself may be missing.
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-python3}
 rust_needed=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 lint=no
 browser=no
+wheels=no
 packages_only=no
 missing=no
 
@@ -18,8 +20,9 @@ for argument in "$@"; do
     case $argument in
         lint) lint=yes ;;
         browser) browser=yes ;;
+        wheels) wheels=yes ;;
         --packages) packages_only=yes ;;
-        *) echo "usage: $0 [lint] [browser] [--packages]" >&2; exit 2 ;;
+        *) echo "usage: $0 [lint] [browser] [wheels] [--packages]" >&2; exit 2 ;;
     esac
 done
 
@@ -75,7 +78,9 @@ has make || lacks make "runs these commands and libsodium's build" make
 
 rustup_cure="Install Rust with rustup: https://rustup.rs"
 for program in cargo rustc; do
-    if has "$program"; then
+    if [ "$wheels" = yes ]; then
+        :
+    elif has "$program"; then
         found=$("$program" --version 2>/dev/null | sed -n "s/^$program \([0-9]*\.[0-9]*\).*/\1/p")
         if [ -z "$found" ]; then
             lacks_rust "a working $program (\`$program --version\` fails)" "$rustup_cure"

@@ -102,11 +102,15 @@ def run_notebook(
     parameters: Mapping[str, object] | None = None,
     timeout: float = TIMEOUT,
     cwd: Path | None = None,
+    kernel_name: str = "python3",
 ) -> Run:
-    """Execute a source in a fresh kernel, on free ports, with these parameters; a cell's exception is in `Run.error`."""
+    """Execute a source in a fresh kernel, on free ports, with these parameters; a cell's exception is in `Run.error`.
+
+    `kernel_name` is the kernelspec to start; the environment's own Python unless something else is said.
+    """
     defaults = parameters_of(source)
     _refuse_unknown(parameters or {}, defaults)
-    return _execute(source, {**with_free_ports(defaults), **(parameters or {})}, timeout, cwd)
+    return _execute(source, {**with_free_ports(defaults), **(parameters or {})}, timeout, cwd, kernel_name)
 
 
 def run_roles(
@@ -136,7 +140,13 @@ def _refuse_unknown(parameters: Mapping[str, object], defaults: Mapping[str, obj
         raise ValueError(f"no such parameter: {unknown} (there are: {', '.join(sorted(defaults)) or 'none'})")
 
 
-def _execute(source: Path, parameters: Mapping[str, object], timeout: float, cwd: Path | None = None) -> Run:
+def _execute(
+    source: Path,
+    parameters: Mapping[str, object],
+    timeout: float,
+    cwd: Path | None = None,
+    kernel_name: str = "python3",
+) -> Run:
     notebook = read_source(source)
     inject(notebook, parameters)
     run = Run(source, notebook)
@@ -144,7 +154,8 @@ def _execute(source: Path, parameters: Mapping[str, object], timeout: float, cwd
     with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
         client = NotebookClient(
             notebook,
-            kernel_name="python3",
+            kernel_name=kernel_name,
+            startup_timeout=int(timeout),
             # nbclient's limit is for one cell; what is left of the notebook's own limit makes it one for all.
             timeout_func=lambda cell: max(1, int(timeout - (time.perf_counter() - started))),
             resources={"metadata": {"path": str(cwd or source.parent)}},

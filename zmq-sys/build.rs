@@ -75,6 +75,11 @@ namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
 
+/// Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
+/// which ends the process. What takes it off in all other connecters remembers that it did: file, what it says, what it should.
+const TWICE_REMOVED: (&str, &str, &str) =
+    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();");
+
 /// What macOS adds to it.
 const APPLE: &[&str] = &["ZMQ_HAVE_LOCAL_PEERCRED", "ZMQ_HAVE_TCP_KEEPALIVE", "ZMQ_HAVE_PTHREAD_SETNAME_1"];
 
@@ -141,7 +146,13 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
         .filter(|name| name.ends_with(".cpp") && !name.starts_with("wss"))
         .collect();
     names.sort();
-    let lines: String = names.iter().map(|name| format!("#include \"{name}\"\n")).collect();
+    let lines: String = names
+        .iter()
+        .map(|name| match mended(vendor, name, &out) {
+            Some(ours) => format!("#include \"{}\"\n", ours.display()),
+            None => format!("#include \"{name}\"\n"),
+        })
+        .collect();
     let all = out.join("libzmq.cpp");
     fs::write(&all, format!("{SETTINGS}{lines}")).unwrap();
     // Upstream's CMake would write what it finds here.
@@ -165,6 +176,19 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
     // In C, and so apart.
     let sha1 = vendor.join("external/sha1");
     cc::Build::new().include(&sha1).file(sha1.join("sha1.c")).compile("zmq_sha1");
+}
+
+/// Our copy of a source, if it is the one with the fault.
+fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
+    let (file, wrong, right) = TWICE_REMOVED;
+    if name != file {
+        return None;
+    }
+    let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
+    assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
+    let ours = out.join(name);
+    fs::write(&ours, source.replace(wrong, right)).unwrap();
+    Some(ours)
 }
 
 /// Whether the C library has it (musl; glibc from 2.38 on): libzmq brings its own where not, which must not meet another.

@@ -1,4 +1,4 @@
-"""What there is to pay before the first message: the import, and the memory of a socket."""
+"""What there is to pay before the first message: the import, and the memory of a context and of a socket."""
 
 from __future__ import annotations
 
@@ -48,6 +48,23 @@ def memory(zmq: Any, job: Job) -> float:
     return float(grown)
 
 
+def memory_of_contexts(zmq: Any, job: Job) -> float:
+    """What so many contexts add, each with its threads, which the first socket starts."""
+
+    def make(count: int) -> Any:
+        made = [zmq.Context() for _ in range(count)]
+        return made, [context.socket(zmq.PAIR) for context in made]
+
+    first, _ = make(2)
+    gc.collect()
+    before = resident()
+    made, _ = make(job.count)
+    grown = resident() - before
+    for context in [*first, *made]:
+        context.destroy(linger=0)
+    return float(grown)
+
+
 CASES = (
     Case(
         name="import",
@@ -67,6 +84,16 @@ CASES = (
         targets=(Target(1),),
         endpoints=1,
         servers=("router",),
+        shorter=False,
+        rounds=3,
+    ),
+    Case(
+        name="context memory",
+        title="resident memory of a context with one socket (of 50)",
+        unit=KIBIBYTES,
+        job=Job(count=50),
+        contenders=each(PYTHON, {"contexts": memory_of_contexts}),
+        targets=(),
         shorter=False,
         rounds=3,
     ),

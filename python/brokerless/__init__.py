@@ -48,8 +48,10 @@ __revision__ = ""
 
 # What few programs use, and where it is: imported when somebody asks for it, so that the package starts quickly.
 _LATER = {
+    "ANYONE": ".security",
     "Dashboard": "._dashboard",
     "Diagram": "._diagram",
+    "Keys": ".security",
     "Stopwatch": ".sugar.stopwatch",
     "backend": ".backend",
     "devices": ".devices",
@@ -57,12 +59,14 @@ _LATER = {
     "doctor": "._doctor",
     "install_as_zmq": "._alias",
     "load_ipython_extension": ".jupyter",
+    "secure": ".security",
     "sugar": ".sugar",
     "trace": "._trace",
     "unload_ipython_extension": ".jupyter",
 }
 
 __all__ = [
+    "ANYONE",  # noqa: F405  see _LATER
     "COPY_THRESHOLD",
     "Context",
     "Dashboard",  # noqa: F405  see _LATER
@@ -71,6 +75,7 @@ __all__ = [
     "Forwarder",
     "Frame",
     "IPC_PATH_MAX_LEN",
+    "Keys",  # noqa: F405  see _LATER
     "Message",
     "MessageTracker",
     "PYZMQ_DRAFT_API",
@@ -98,6 +103,7 @@ __all__ = [
     "proxy_steerable",
     "pyzmq_version",
     "pyzmq_version_info",
+    "secure",  # noqa: F405  see _LATER
     "select",
     "set_spin",
     "strerror",

@@ -46,6 +46,9 @@ from .jupyter import unload_ipython_extension as unload_ipython_extension
 from .poll import Poller as Poller
 from .poll import select as select
 from .poll import zmq_poll as zmq_poll
+from .security import ANYONE as ANYONE
+from .security import Keys as Keys
+from .security import secure as secure
 from .socket import Socket as Socket
 from .socket import SyncSocket as SyncSocket
 from .sugar.stopwatch import Stopwatch as Stopwatch

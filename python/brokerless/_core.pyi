@@ -3,7 +3,7 @@
 import builtins
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, final, overload
+from typing import Any, Literal, NoReturn, final, overload
 
 import numpy.typing as npt
 from typing_extensions import Buffer, Self, disjoint_base
@@ -18,6 +18,7 @@ __all__ = [
     "Device",
     "DeviceStats",
     "Frame",
+    "Guard",
     "Haul",
     "record_layout",
     "Released",
@@ -450,7 +451,7 @@ class Socket:
         Waits for a message: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for RCVTIMEO
         milliseconds (by default for ever). Raises Again when none came in time, ZMQError(EFSM) for a REQ or REP that is not to
         receive now, SocketClosed if it is or gets closed, ContextTerminated. A signal (Ctrl-C) ends the wait, too, and the
-        socket can be used on.
+        socket is still usable.
         """
     @overload
     def recv(
@@ -623,8 +624,10 @@ class Socket:
     def _share(self, other: Socket) -> None: ...
     def _share_address(self, address: int) -> int: ...
     def _abandon(self, patience: float) -> None: ...
+    def _no_reply(self, timeout: float | None, retries: int) -> NoReturn: ...
     def _request(self, msg_parts: Iterable[Buffer], timeout: float | None, retries: int) -> list[bytes]: ...
     def _next(self) -> bytes | list[bytes] | None: ...
+    def _stay_local(self) -> None: ...
     def _survey(self) -> dict[str, Any]: ...
     def _wait_for_subscribers(self, n: int, topic: bytes | None, timeout: float | None) -> int: ...
 
@@ -1221,6 +1224,41 @@ class ZapRequest:
         """Whether something is wrong with the request itself."""
     def describe(self, allowed: bool, why: bytes, user: bytes) -> str:
         """What a log says about the decision: never a password, and what the client sent is quoted."""
+
+@final
+class Guard:
+    """The native ZAP handler of a context whose servers have lists of clients: who is on none is refused.
+
+    Made for the same context again it is the same handler, which ends with the context. A domain is a server's ZAP_DOMAIN.
+    Raises ZMQError(EADDRINUSE) where an authenticator runs, ContextTerminated after the end of the context.
+    """
+
+    def __new__(cls, context: Context) -> Self: ...
+    def admit(
+        self, domain: bytes, *, keys: dict[bytes, str] | None = None, passwords: dict[str, str] | None = None
+    ) -> None:
+        """Sets who may come to a domain: names by public key (32 bytes each), passwords by name, or, without either, whoever has
+        a key. Raises ValueError for a key of another size.
+        """
+    def has(self, domain: bytes) -> bool:
+        """Whether a domain has a list."""
+    def forget(self, domain: bytes) -> None:
+        """Lets nobody come to a domain any more."""
+    def watch(self, socket: Socket, domain: bytes) -> None:
+        """Has handshakes that fail before anybody is asked noted as refusals, too. Watches the socket, if nobody does."""
+    def refusals(self, domain: bytes) -> list[tuple[str, str, str, str, int, float, float]]:
+        """Who was refused at a domain, the latest last: (address, mechanism, who, why, count, first, last), where the times are
+        seconds since 1970. A context remembers 256 different ones.
+        """
+    def lines(self) -> list[tuple[int, str]] | None:
+        """Waits for lines to log, which are returned with their levels (as in `logging`); None when the handler has ended."""
+    def set_verbose(self, verbose: bool) -> None:
+        """Whether every decision is told for the log, or one in a second only. Refusals are told always."""
+    def begin_log(self) -> bool:
+        """Whether the caller is the first to ask: the one who logs the lines."""
+    @property
+    def ended(self) -> bool:
+        """Whether it decides no more: its context has ended."""
 
 @final
 class ZapHandler:

@@ -9,6 +9,9 @@ from ._diagram_graph import DEVICE, MORE, NOTE, ROLE, SOCKET, STRANGERS, Graph, 
 from ._diagram_links import DOWN, UNKNOWN, Link
 from ._html import number, printable
 
+#: Whether messages go there, and back.
+_ARROWS = {(True, True): "<->", (True, False): "-->", (False, True): "<--", (False, False): "---"}
+
 
 def columns(text: str) -> int:
     """How many columns of a terminal a text takes, or of a font whose letters are all as wide."""
@@ -52,7 +55,7 @@ def _many(count: int, what: str) -> str:
 
 
 def text(graph: Graph) -> str:
-    """A line for each connection, who connects first; then those that have none."""
+    """A line for each connection, who connects first, with an arrow as messages go; then those that have none."""
     ends = _ends(graph)
     lines = [_line(graph, link, ends) for link in graph.links]
     for node in graph.nodes:
@@ -73,7 +76,7 @@ def _ends(graph: Graph) -> Dict[str, Tuple[Node, Port]]:
 
 def _line(graph: Graph, link: Link, ends: Dict[str, Tuple[Node, Port]]) -> str:
     (source, port), (target, other) = ends[link.source], ends[link.target]
-    arrow = "--x" if link.state == DOWN else "-->"
+    arrow = "--x" if link.state == DOWN else _ARROWS[link.there, link.back]
     where = ", ".join(link.endpoints)
     there = "(a peer)" if target.kind == STRANGERS else _name(graph, target, other)
     who = source.title if source.kind == STRANGERS else _name(graph, source, port)

@@ -115,7 +115,8 @@ def doctor(*sockets: Any, peers: bool = True, surveys: Optional[Iterable[Dict[st
         strange = Scene([{**_empty(), "sockets": [one for one in wanted if one["key"] not in known]}], os.getpid())
         scene.sockets += strange.sockets
         known.update((seen.key, seen) for seen in strange.sockets)
-        chosen = [known[one["key"]] for one in wanted]
+        # Once each, however often it was named.
+        chosen = [known[key] for key in dict.fromkeys(one["key"] for one in wanted)]
     scene.resolve(LOOK_UP)
     findings = []
     for seen in chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._doctor_scene import Place, Scene, Seen
 from ._html import span
@@ -50,7 +50,9 @@ def nowhere(seen: Seen, scene: Scene) -> Iterator[Finding]:
         return
     severity = PROBLEM if seen.data["waits"] else HINT
     why = "a thread waits in it" if seen.data["waits"] else ""
-    yield finding(severity, seen, "nowhere", "it is neither bound nor connected", why, "bind() or connect() it")
+    # A worker connects when it begins.
+    cure = "start() or run() it" if seen.data.get("role") is not None else "bind() or connect() it"
+    yield finding(severity, seen, "nowhere", "it is neither bound nor connected", why, cure)
 
 
 def unwatched(seen: Seen, scene: Scene) -> Iterator[Finding]:
@@ -94,11 +96,19 @@ def _refused(seen: Seen, scene: Scene, endpoint: str, what: str, cure: str) -> L
     if also:
         what = f"{what}: {also[0].short} is connected to it, too"
         return [what, f"one of the two must bind(), usually the {_server(seen, also[0])}"]
-    near = [(other, at) for other in others for at in other.bound if Place.of(at).transport == place.transport]
-    if near:
-        other, at = min(near, key=lambda found: not _alike(place, Place.of(found[1])))
+    likely = _likely(place, [(other, at) for other in others for at in other.bound])
+    if likely is not None:
+        other, at = likely
         cure = f"{other.short} is bound to {at}: connect to that, or bind it to {endpoint}"
     return [what, cure]
+
+
+def _likely(place: Place, found: List[Tuple[Seen, str]]) -> Optional[Tuple[Seen, str]]:
+    """Who was meant by an endpoint: the one with an address like it, or the only one there is. To guess among several that
+    have nothing to do with it would send people astray."""
+    same = [one for one in found if Place.of(one[1]).transport == place.transport]
+    alike = [one for one in same if _alike(place, Place.of(one[1]))]
+    return alike[0] if alike else same[0] if len(same) == 1 else None
 
 
 def _alike(one: Place, other: Place) -> bool:
@@ -144,7 +154,7 @@ def types(seen: Seen, scene: Scene) -> Iterator[Finding]:
 def inproc(seen: Seen, scene: Scene) -> Iterator[Finding]:
     """It is connected to a name within its context at which nobody is."""
     for endpoint in seen.connected:
-        if not endpoint.startswith("inproc:") or scene.bound_at(seen, endpoint):
+        if not endpoint.startswith("inproc:") or scene.bound_at(seen, endpoint) or scene.is_libzmqs(seen, endpoint):
             continue
         names = {at: other for other in scene.sockets for at in other.bound if at.startswith("inproc:")}
         here = [at for at, other in names.items() if other.context == seen.context and seen.goes_with(other)]
@@ -180,24 +190,60 @@ def nobody_came(seen: Seen, scene: Scene) -> Iterator[Finding]:
     if any(seen.goes_with(other) for other in scene.facing(seen)):
         # On its way.
         return
+    if all(scene.is_libzmqs(seen, endpoint) for endpoint in seen.bound):
+        return
     # A device waits at all times, whoever is there.
     idle = seen.data.get("device") is not None
     cure = f"connect {seen.partners} to it" if seen.talks_to else "start the other side"
     others = scene.lonely_partners(seen)
-    astray = [(other, at) for other in others for at in other.connected]
+    place = Place.of(seen.bound[0])
+    astray = _likely(place, [(other, at) for other in others for at in other.connected])
     # Sockets of devices are bound to be connected to.
-    both = [
-        other for other in others if other.bound and not other.connected and not idle and not other.data.get("device")
-    ]
-    if astray:
-        other, at = astray[0]
+    both = _likely(
+        place,
+        [
+            (other, at)
+            for other in others
+            for at in other.bound
+            if not other.connected and not idle and not other.data.get("device")
+        ],
+    )
+    if astray is not None:
+        other, at = astray
         cure = f"{other.short} is connected to {at}: let it connect to {seen.bound[0]}"
-    elif both:
-        cure = f"{both[0].short} is bound to {both[0].bound[0]}: one of the two must connect() to the other"
+        if Place.of(at) == place:
+            # A name of inproc's is one of its context.
+            cure = f"{other.short} is connected to it in another context: make both sockets in one"
+    elif both is not None:
+        other, at = both
+        cure = f"{other.short} is bound to {at}: one of the two must connect() to the other"
     waits = None if idle else seen.waits("recv") if seen.waits("send") is None else seen.waits("send")
     why = "" if waits is None else f"it has waited for {span(waits)}"
-    severity = HINT if waits is None and not astray and not both else PROBLEM
+    severity = HINT if waits is None and astray is None and both is None else PROBLEM
     yield finding(severity, seen, "nobody came", "nobody has connected to it", why, cure)
+
+
+def not_yet(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """It has only just been told to connect: nothing is known yet of the first attempt."""
+    if seen.data["closed"] or seen.peers != 0 or seen.bound or seen.troubles:
+        return
+    ahead = [at for at in seen.connected if Place.of(at).transport in ("tcp", "ipc", "ws", "wss")]
+    if ahead:
+        what = f"it is not connected to {ahead[0]} yet"
+        yield finding(HINT, seen, "not yet", what, "the attempt goes on", "look again in a moment")
+
+
+def in_the_clear(seen: Seen, scene: Scene) -> Iterator[Finding]:
+    """Its password goes over a network as it is."""
+    if not seen.option("plain_server", 0) and not seen.option("plain_username", ""):
+        return
+    for endpoint in seen.bound + seen.connected:
+        place = Place.of(endpoint)
+        if place.port is not None and not place.is_loopback:
+            what = f"the password goes over the network in the clear at {endpoint}"
+            why = "PLAIN encrypts nothing"
+            yield finding(HINT, seen, "in the clear", what, why, "use keys in its place: zmq.secure(socket, keys, ...)")
+            return
 
 
 def absent(process: Dict[str, Any]) -> Optional[Finding]:
@@ -208,4 +254,4 @@ def absent(process: Dict[str, Any]) -> Optional[Finding]:
     return Finding(HINT, process["name"], what, str(process["error"]), "is it stopped, or busy in C code?", "absent")
 
 
-CONNECTIONS = [closed, nowhere, trouble, dns, types, inproc, nobody_came, unwatched]
+CONNECTIONS = [closed, nowhere, trouble, dns, types, inproc, nobody_came, not_yet, unwatched, in_the_clear]

@@ -12,6 +12,9 @@ from ._opened import MACHINERY
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _ANY = {"0.0.0.0", "*", "[::]"}
 
+#: Where a handler of authentication listens: libzmq comes to it with the first connection, as a socket that nobody has opened.
+ZAP = "inproc://zeromq.zap.01"
+
 
 class Place(NamedTuple):
     """An endpoint, in parts: for tcp host and port, else the name and no port."""
@@ -28,6 +31,11 @@ class Place(NamedTuple):
             return cls(transport, address, None)
         host, _, port = address.rpartition(";")[2].partition("/")[0].rpartition(":")
         return cls(transport, host, int(port) if port.isdecimal() else None)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no other machine has this host."""
+        return self.name in _LOOPBACK or self.name.startswith("127.")
 
 
 class Seen:
@@ -167,7 +175,13 @@ class Scene:
             and seen.goes_with(other)
             and not other.peers
             and (device is None or other.data.get("device") != device)
+            and not any(self.is_libzmqs(other, at) for at in other.bound + other.connected)
         ]
+
+    def is_libzmqs(self, seen: Seen, endpoint: str) -> bool:
+        """Whether the other end of an endpoint is a library's own, which no survey has: a socket's monitor, who asks ZAP."""
+        own = (other.data.get("monitor") for other in self.sockets if other.context == seen.context)
+        return endpoint == ZAP or (endpoint.startswith("inproc:") and endpoint in own)
 
     def resolve(self, timeout: float) -> None:
         """Asks for the addresses of the host names that somebody is connected to without a peer, for `timeout` seconds."""

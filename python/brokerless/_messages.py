@@ -114,7 +114,7 @@ class Messages(SocketOptions):
 
         The socket gets REQ_RELAXED and REQ_CORRELATE (RFC 28), so that a lost reply does not block it, and a late one is
         never taken for the reply to a later request. A server may see a request more than once: let it be safe to repeat.
-        Raises Again when no try had a reply; the socket can be used on. Raises ZMQError(ENOTSUP) for other types.
+        Raises Again when no try had a reply; the socket is still usable. Raises ZMQError(ENOTSUP) for other types.
         """
         parts = data if isinstance(data, (list, tuple)) else [data]
         reply = self._request(parts, timeout, retries)

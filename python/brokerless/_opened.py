@@ -11,6 +11,8 @@ from weakref import WeakSet
 
 #: Called with each context, socket, device and pipeline role that is opened, by the thread that opens it.
 hooks: List[Callable[[Any], None]] = []
+#: Called with each socket that is about to be closed, by the thread that closes it.
+closing: List[Callable[[Any], None]] = []
 
 _contexts: WeakSet[Any] = WeakSet()
 _devices: WeakSet[Any] = WeakSet()

@@ -21,8 +21,8 @@ _EVERYWHERE = ("0.0.0.0", "::")
 #: Characters of a command line that are shown.
 _SHOWN = 100
 
-#: What people here call a process, such as "the peer server": the notebook's extension sets it.
-process_name: Callable[[int], Optional[str]] = lambda _pid: None  # noqa: E731
+#: What people here know of a process, such as "the peer server holds it: ...": the notebook's extension sets it.
+peer_name: Callable[[int], Optional[str]] = lambda _pid: None  # noqa: E731
 
 
 class _Listener(NamedTuple):
@@ -45,8 +45,10 @@ def explain(endpoint: str, known: Optional[str]) -> Optional[str]:
     except OSError:
         # No /proc, or none that we may read.
         return known
+    if there is None:
+        return known
     other = "" if endpoint.startswith("ipc:") else " (tcp://host:* takes any free one)"
-    return known if there is None else f"{endpoint} is taken by {there} bind to another port{other}"
+    return f"{endpoint} is taken{'' if there.startswith(':') else ' by '}{there} bind to another port{other}"
 
 
 def left(endpoint: str, patience: float = 0.5) -> bool:
@@ -71,7 +73,14 @@ def left(endpoint: str, patience: float = 0.5) -> bool:
 # In this process
 
 
+def holder_here(endpoint: str) -> Optional[str]:
+    """Which socket or device of this process has an endpoint."""
+    here = _holder_here(endpoint)
+    return None if here is None else here.rpartition(": ")[0]
+
+
 def _holder_here(endpoint: str) -> Optional[str]:
+    """The same, and the cure."""
     wanted = _place(endpoint)
     for socket in _opened.sockets():
         if any(bound and _place(at) == wanted for at, bound in socket._endpoints):
@@ -101,7 +110,8 @@ def _holder_there(endpoint: str) -> Optional[str]:
         if pid == os.getpid():
             return "other code of this process than brokerless:"
         if pid is not None:
-            return f"{_process(pid)}: stop it, or"
+            known = peer_name(pid)
+            return f"{_process(pid)}: stop it, or" if known is None else f": {known} ({_process(pid)}), or"
     for listener in found:
         if listener.uid is not None and listener.uid != os.geteuid():
             return f"a program of another user ({_user(listener.uid)}):"
@@ -194,14 +204,16 @@ def _process(pid: int) -> str:
     command = _command(pid)
     stat = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     text = f"pid {pid} ({_shown(command)})" if command else f"pid {pid}"
-    name = process_name(pid)
-    if name is None and len(stat) > 1 and stat[1] == str(os.getpid()):
+    if peer_name(pid) is not None:
+        # That says more.
+        name = ""
+    elif len(stat) > 1 and stat[1] == str(os.getpid()):
         name = "a child of this process"
-    elif name is None and ("ipykernel" in command or "brokerless.kernel" in command) and _notebook(pid):
+    elif ("ipykernel" in command or "brokerless.kernel" in command) and _notebook(pid):
         name = f"the kernel of {_notebook(pid)}"
-    elif name is None and pid == os.getppid():
-        name = "the parent of this process"
-    if name is not None:
+    else:
+        name = "the parent of this process" if pid == os.getppid() else ""
+    if name:
         text += f", {name}"
     since = _since(stat)
     return f"{text}, running since {since}" if since else text

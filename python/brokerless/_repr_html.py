@@ -71,6 +71,7 @@ def context(thing: Context[Any]) -> List[str]:
     here = facts(
         f"{thing._called()}{state}",
         [
+            ("profile", thing.profile or ""),
             ("options", _options(_survey.changed_context_options(thing))),
             ("given to its sockets", _options(_survey.defaults_for_sockets(thing))),
         ],

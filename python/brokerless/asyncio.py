@@ -283,10 +283,7 @@ class Socket(AsyncArrays, AsyncBatches):
             except error.Again:
                 continue
             return reply[0] if len(reply) == 1 else reply
-        raise error._make(
-            constants.Errno.EAGAIN,
-            f"no reply to {retries + 1} tries of {timeout} s each; is a server there, and does it reply in time?",
-        )
+        return self._no_reply(timeout, retries)
 
     async def __aiter__(self) -> AsyncIterator[Union[bytes, List[bytes]]]:
         """`async for message in socket`: bytes, or a list of bytes; ends when the socket is closed or its context is."""

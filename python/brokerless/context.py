@@ -61,17 +61,34 @@ class Context(_core.Context, OptionAttributes, Shown, Generic[_Made]):
     #: What repr() calls it; a subclass has its own name.
     _repr_cls = "zmq.Context"
 
-    @overload
-    def __init__(self, io_threads: Union[int, Context[Any]] = 1) -> None: ...
+    #: The profile that this handle was made with.
+    _profile: Optional[str] = None
 
     @overload
-    def __init__(self, io_threads: int = 1, shadow: Union[Context[Any], int] = 0) -> None: ...
+    def __init__(self, io_threads: Union[int, Context[Any]] = 1, *, profile: Optional[str] = None) -> None: ...
 
-    def __init__(self, io_threads: Union[int, Context[Any]] = 1, shadow: Union[Context[Any], int] = 0) -> None:
+    @overload
+    def __init__(
+        self, io_threads: int = 1, shadow: Union[Context[Any], int] = 0, *, profile: Optional[str] = None
+    ) -> None: ...
+
+    def __init__(
+        self,
+        io_threads: Union[int, Context[Any]] = 1,
+        shadow: Union[Context[Any], int] = 0,
+        *,
+        profile: Optional[str] = None,
+    ) -> None:
         """A new context with `io_threads` threads for the network (one is enough for a gigabyte a second), or another handle
         to a context: Context(other), see shadow().
+
+        `profile` is the name of a set of socket options, "classroom", for where libzmq's own defaults bite: heartbeats, limits
+        for handshakes and message sizes, a LINGER of seconds... (`brokerless.profiles` has the table). They become the
+        defaults of this handle's sockets; whatever you set yourself, here or on a socket, takes their place. None changes
+        nothing. Raises ValueError for an unknown one.
         """
-        self.sockopts = {}
+        self.sockopts = {} if profile is None else dict(_defaults_of(profile))
+        self._profile = profile
         self._sockets = WeakSet()
         if isinstance(io_threads, _core.Context):
             shadow = io_threads
@@ -216,6 +233,9 @@ class Context(_core.Context, OptionAttributes, Shown, Generic[_Made]):
 
     def __exit__(self, *exc_info: Any) -> None:
         # The end of a `with` never blocks: what is left open lingers in the background, for a bounded time.
+        for hook in _opened.closing:
+            for socket in self._made():
+                hook(socket)
         self._leave()
 
     def __del__(self) -> None:
@@ -234,6 +254,11 @@ class Context(_core.Context, OptionAttributes, Shown, Generic[_Made]):
             )
 
     # Options
+
+    @property
+    def profile(self) -> Optional[str]:
+        """The name of the profile whose options are the defaults of this handle's sockets; None without one."""
+        return self._profile
 
     def setsockopt(self, opt: int, value: Any) -> None:
         """Makes a socket option the default of sockets made from now on. A type that has no such option ignores it."""
@@ -298,9 +323,17 @@ class Context(_core.Context, OptionAttributes, Shown, Generic[_Made]):
 
     def __repr__(self) -> str:
         count = sum(not socket.closed for socket in self._made())
-        sockets = f"{count} socket{'s' if count != 1 else ''}" if count else ""
+        profile = [f"profile={self._profile!r}"] if self._profile is not None else []
+        sockets = [f"{count} socket{'s' if count != 1 else ''}"] if count else []
         closed = " closed" if self.closed else ""
-        return f"<{self._called()}({sockets}) at {hex(id(self))}{closed}>"
+        return f"<{self._called()}({', '.join(profile + sockets)}) at {hex(id(self))}{closed}>"
+
+
+def _defaults_of(profile: str) -> Dict[int, int]:
+    # Here and not above, as few programs need it.
+    from .profiles import defaults_of
+
+    return defaults_of(profile)
 
 
 def _at_exit() -> None:

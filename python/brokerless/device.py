@@ -7,7 +7,7 @@ busy. `device`, `proxy` and `proxy_steerable` are pyzmq's way, on the same engin
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar, List, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, TypeVar, Union
 
 from . import _core, _opened
 from ._watched import Watched
@@ -15,6 +15,11 @@ from .constants import DeviceType, Errno, SocketOption, SocketType
 from .context import Context
 from .error import ForkedProcessError, ZMQError
 from .socket import LAST_WORDS, Socket
+
+if TYPE_CHECKING:
+    from .security.clients import Clients, Key
+    from .security.gate import Gate
+    from .security.keys import Keys
 
 #: One endpoint or several; "@" before one binds (as without it), ">" connects.
 Endpoints = Union[str, Sequence[str]]
@@ -40,6 +45,9 @@ class _Device(Watched):
         *,
         capture: Optional[Endpoints] = None,
         context: Optional[Context] = None,
+        keys: Optional[Keys] = None,
+        clients: Optional[Clients] = None,
+        server_key: Optional[Key] = None,
     ) -> None:
         """Open the sockets and bind (or connect) them; nothing is moved before start().
 
@@ -53,17 +61,27 @@ class _Device(Watched):
             that nobody has subscribed to are dropped.
         context : Context, optional
             Whose sockets they are; Context.instance() otherwise.
+        keys, clients : Keys, and who may come, optional
+            With keys, everything is encrypted, and only `clients` may connect to what is bound: on both sides, and at
+            `capture`. They are those of zmq.secure(), with the same default.
+        server_key : str, bytes or Keys, optional
+            The public key of whom ">" endpoints connect to.
 
         Raises
         ------
         ZMQError
             If an endpoint cannot be bound or connected to. Nothing is left open then.
         TypeError, ValueError
-            If an endpoint is no str, or a list of endpoints has none.
+            If an endpoint is no str, or a list of endpoints has none; for keys as zmq.secure() does.
         """
         self._sockets: List[Socket] = []
         self._device: Optional[_core.Device] = None
         self._context = context if context is not None else Context.instance()
+        #: Who may come, of each socket with keys that is bound: see zmq.secure().
+        self.gates: List[Gate] = []
+        self._security = (keys, clients, server_key)
+        if self._security != (None, None, None):
+            self._check_security([frontend, backend, *([] if capture is None else [capture])])
         try:
             #: The socket that clients, publishers or producers meet. Set its options before start().
             self.frontend: Socket = self._open(self._frontend_type, frontend)
@@ -85,12 +103,39 @@ class _Device(Watched):
         self._sockets.append(socket)
         for option in (SocketOption.IN_BATCH_SIZE, SocketOption.OUT_BATCH_SIZE):
             socket.set(option, BATCH_BYTES)
+        if self._security != (None, None, None):
+            self._secure(socket, several)
         for endpoint in several:
             if endpoint.startswith(">"):
                 socket.connect(endpoint[1:])
             else:
                 socket.bind(endpoint[1:] if endpoint.startswith("@") else endpoint)
         return socket
+
+    def _check_security(self, ends: List[Endpoints]) -> None:
+        from .security.ends import check_arguments
+
+        several = [endpoint for end in ends for endpoint in _several(end)]
+        connects = [endpoint.startswith(">") for endpoint in several]
+        check_arguments(*self._security, binds=not all(connects), connects=any(connects))
+
+    def _secure(self, socket: Socket, endpoints: List[str]) -> None:
+        from .security.ends import secure_end
+
+        keys, clients, server_key = self._security
+        connects = [endpoint.startswith(">") for endpoint in endpoints]
+        binds = not all(connects)
+        # What is for the other side was checked before.
+        gate = secure_end(
+            socket,
+            keys,
+            binds=binds,
+            connects=any(connects),
+            clients=clients if binds else None,
+            server_key=server_key if any(connects) else None,
+        )
+        if gate is not None:
+            self.gates.append(gate)
 
     def _close(self) -> None:
         for socket in self._sockets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, List, Optional, Type, Union, overload
@@ -39,6 +40,26 @@ def _usual_threshold() -> int:
 def _tell_all(error: ZMQError) -> None:
     """Puts all that is known of a failed bind or connect into `strerror`, where programs look for the endpoint."""
     error.strerror, error.detail = str(error), None
+
+
+def _has_name(endpoint: str) -> bool:
+    """Whether the host in an endpoint may be a name that has to be looked up: a quick look, to spare others the slow one."""
+    return endpoint.startswith(("tcp://", "ws://")) and any(
+        letter.isalpha() for letter in endpoint[6:].rpartition(":")[0]
+    )
+
+
+def _holder_of_path(addr: Any) -> Optional[str]:
+    """Which socket of this process has the path that an ipc endpoint is about to take from it; libzmq asks nobody."""
+    endpoint = addr.decode(errors="replace") if isinstance(addr, bytes) else addr
+    # A name that is no path cannot be taken.
+    if not isinstance(endpoint, str) or not endpoint.startswith("ipc://"):
+        return None
+    if endpoint[6:7] in ("", "*", "@") or not os.path.exists(endpoint[6:]):
+        return None
+    from ._port_holder import holder_here
+
+    return holder_here(endpoint)
 
 
 class _Binding:
@@ -81,7 +102,7 @@ class Socket(Monitoring, Watched, Generic[_Received]):
     """A ZeroMQ socket. `Context.socket()` makes it.
 
     Any thread may call any method at any time: calls that must wait wait together, and a multipart message is sent and
-    received whole. A signal (Ctrl-C, the Stop button of a notebook) ends every wait, and the socket can be used on.
+    received whole. A signal (Ctrl-C, the Stop button of a notebook) ends every wait, and the socket is still usable.
 
     Use it in a `with`, which closes it at its end, or call close(). A socket that is forgotten is closed when it is
     collected, with a ResourceWarning; what it has sent then has a second to leave. Options are attributes (`linger`,
@@ -171,6 +192,8 @@ class Socket(Monitoring, Watched, Generic[_Received]):
         `linger` milliseconds if that is given; 0 drops it. When close() returns, the ports are free for the next bind,
         which takes half a second at the very most. Calls that wait in it in other threads raise SocketClosed.
         """
+        for hook in _opened.closing:
+            hook(self)
         super().close(linger)
         context = self.__dict__.get("context")
         if context is not None:
@@ -208,8 +231,10 @@ class Socket(Monitoring, Watched, Generic[_Received]):
         A port that only a lost socket still holds (in the traceback of a cell that failed, say) is freed first, with a
         ResourceWarning. Raises ZMQError with EADDRINUSE, saying who has the port: which socket (and cell) of this process,
         or which other process, by its number and command; EADDRNOTAVAIL, ENODEV, EINVAL, EPROTONOSUPPORT for endpoints
-        that cannot be.
+        that cannot be. The path of an "ipc://" is never taken: the last one who binds has it, by libzmq's rule, with a
+        RuntimeWarning if a socket of this process had it before.
         """
+        holder = _holder_of_path(addr)
         for again in (True, False):
             try:
                 bound = super().bind(addr)
@@ -226,6 +251,12 @@ class Socket(Monitoring, Watched, Generic[_Received]):
                     error.detail = explain(endpoint, error.detail)
                 _tell_all(error)
                 raise
+        if holder is not None:
+            text = (
+                f"{bound} was bound by {holder}, which keeps the connections that it has; who connects from now on comes here: "
+                "close() it first, or bind to another path"
+            )
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
         return _Binding(self, "bind", bound)
 
     def connect(self, addr: Union[str, bytes]) -> Any:
@@ -233,14 +264,20 @@ class Socket(Monitoring, Watched, Generic[_Received]):
 
         Returns at once: whether somebody is there, wait_for_peers() tells. "tcp://address:port" with a name or number;
         "ipc://path"; "inproc://name" within this context. What is returned can be used in a `with`, at whose end the
-        socket leaves the endpoint. Raises ZMQError with EINVAL or EPROTONOSUPPORT for endpoints that cannot be.
+        socket leaves the endpoint. Raises ZMQError with EINVAL or EPROTONOSUPPORT for endpoints that cannot be. A host name
+        that turns out at once to have no address is warned about (RuntimeWarning).
         """
         try:
             super().connect(addr)
         except ZMQError as error:
             _tell_all(error)
             raise
-        return _Binding(self, "connect", addr.decode() if isinstance(addr, bytes) else addr)
+        endpoint = addr.decode() if isinstance(addr, bytes) else addr
+        if _has_name(endpoint):
+            from ._names import warn_of_unknown
+
+            warn_of_unknown(self, endpoint)
+        return _Binding(self, "connect", endpoint)
 
     def bind_to_random_port(self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100) -> int:
         """Binds to `addr` ("tcp://127.0.0.1", without a port) at some port from `min_port` up to below `max_port`.

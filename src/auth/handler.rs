@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::policy::Policy;
 use super::request::{reply, Request};
+use super::Judge;
 use crate::error::{errno, Error, Result};
 use crate::ffi::fork_generation;
 use crate::message::{Frames, Message, Part};
@@ -27,6 +27,8 @@ const RETRY: Duration = Duration::from_millis(100);
 pub enum Level {
     /// What was decided.
     Debug,
+    /// Somebody was sent away.
+    Warning,
     /// A request that was none.
     Error,
 }
@@ -59,7 +61,7 @@ pub struct Handler {
 
 struct Shared {
     socket: Socket,
-    policy: Arc<Policy>,
+    judge: Arc<dyn Judge>,
     outbox: Mutex<Outbox>,
     verbose: AtomicBool,
     stop: AtomicBool,
@@ -80,13 +82,13 @@ struct Outbox {
 impl Handler {
     /// Replies to what comes to a REP, which is bound already, until [`Handler::ask_stop`], its close, or the end of its
     /// context.
-    pub fn start(socket: Socket, policy: Arc<Policy>) -> Result<Self> {
+    pub fn start(socket: Socket, judge: Arc<dyn Judge>) -> Result<Self> {
         if socket.kind() != zmq_sys::ZMQ_REP as i32 {
             return Err(Error::invalid("a ZAP handler replies by a REP socket"));
         }
         let shared = Arc::new(Shared {
             socket,
-            policy,
+            judge,
             outbox: Mutex::default(),
             verbose: AtomicBool::new(false),
             stop: AtomicBool::new(false),
@@ -125,6 +127,13 @@ impl Handler {
         News { asked: outbox.asked.drain(..).collect(), lines, ended }
     }
 
+    /// Has a line told along with those of the thread.
+    pub fn tell(&self, level: Level, text: String) {
+        if !self.forked() {
+            self.shared.tell(level, text);
+        }
+    }
+
     /// Whether every decision is told, or one in a while.
     pub fn set_verbose(&self, verbose: bool) {
         self.shared.verbose.store(verbose, Ordering::Relaxed);
@@ -155,7 +164,7 @@ impl Handler {
     }
 
     /// In a forked child there is no thread, and a lock may be held for ever.
-    fn forked(&self) -> bool {
+    pub(crate) fn forked(&self) -> bool {
         self.generation != fork_generation()
     }
 }
@@ -220,14 +229,16 @@ impl Shared {
                 return self.send(&reply(refused.id, b"400", refused.why.as_bytes(), b""));
             }
         };
-        let Some(verdict) = self.policy.decide(&request) else {
+        let Some(verdict) = self.judge.decide(&request) else {
             drop(bytes);
             self.outbox.lock().asked.push_back(frames);
             self.news.wake();
             return Ok(());
         };
         self.send(&verdict.reply(request.id))?;
-        if self.verbose.load(Ordering::Relaxed) || told.is_none_or(|at| at.elapsed() > SAMPLE) {
+        if let Some(line) = self.judge.remark(&request, &verdict) {
+            self.tell(line.level, line.text);
+        } else if self.verbose.load(Ordering::Relaxed) || told.is_none_or(|at| at.elapsed() > SAMPLE) {
             *told = Some(Instant::now());
             self.tell(Level::Debug, verdict.describe(&request));
         }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use super::request::{Mechanism, Request, Verdict};
+use super::Judge;
 use crate::z85;
 
 /// The domain of servers that name none.
@@ -113,8 +114,24 @@ impl Policy {
         }
     }
 
-    /// The reply to a request; `None`: only the program can tell.
-    pub fn decide(&self, request: &Request<'_>) -> Option<Verdict> {
+    /// Why clients from an address are sent away, whatever else they say.
+    pub fn refuses(&self, address: &[u8]) -> Option<&'static str> {
+        self.state.read().refuses(address)
+    }
+
+    /// The verdict on a name and password; `None`: only the program can tell.
+    pub fn plain(&self, domain: &[u8], username: &[u8], password: &[u8]) -> Option<Verdict> {
+        self.state.read().rules.plain(domain, username, password)
+    }
+
+    /// The verdict on a key of 32 bytes; `None`: only the program can tell.
+    pub fn curve(&self, domain: &[u8], key: &[u8]) -> Option<Verdict> {
+        self.state.read().rules.curve(domain, key)
+    }
+}
+
+impl Judge for Policy {
+    fn decide(&self, request: &Request<'_>) -> Option<Verdict> {
         let state = self.state.read();
         let rules = &state.rules;
         if state.of != self.changes() || rules.by_hand {
@@ -133,21 +150,6 @@ impl Policy {
             Mechanism::Gssapi { principal } => Some(Verdict::Allowed(principal.to_vec())),
             Mechanism::Other(_) => Some(Verdict::Denied("NO ACCESS")),
         }
-    }
-
-    /// Why clients from an address are sent away, whatever else they say.
-    pub fn refuses(&self, address: &[u8]) -> Option<&'static str> {
-        self.state.read().refuses(address)
-    }
-
-    /// The verdict on a name and password; `None`: only the program can tell.
-    pub fn plain(&self, domain: &[u8], username: &[u8], password: &[u8]) -> Option<Verdict> {
-        self.state.read().rules.plain(domain, username, password)
-    }
-
-    /// The verdict on a key of 32 bytes; `None`: only the program can tell.
-    pub fn curve(&self, domain: &[u8], key: &[u8]) -> Option<Verdict> {
-        self.state.read().rules.curve(domain, key)
     }
 }
 

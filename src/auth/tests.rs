@@ -209,5 +209,5 @@ fn it_ends_when_its_socket_is_closed() {
 fn only_a_rep_replies() {
     let context = Context::new(1).unwrap();
     let pull = context.socket(zmq_sys::ZMQ_PULL as i32).unwrap();
-    assert!(Handler::start(pull, Arc::default()).is_err());
+    assert!(Handler::start(pull, Arc::new(Policy::default())).is_err());
 }

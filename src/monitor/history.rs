@@ -122,8 +122,9 @@ impl History {
         let accepted = self.settled(key).unwrap_or(false);
         for record in &mut self.records {
             record.over |= if accepted {
-                // One who got in says nothing of others who did not, but that somebody is here.
-                record.bound && record.ill == Ill::Lost
+                // One who got in says nothing of others who did not, but that somebody is here. Who hung up said nothing of
+                // himself either, and is told of again if he tries again: it may have been one who only looked.
+                record.bound && matches!(record.ill, Ill::Lost | Ill::HungUp)
             } else {
                 !record.bound && record.endpoint == key.1
             };
@@ -353,6 +354,20 @@ mod tests {
         assert_eq!(seen(&history), [(Ill::Denied, 1, false)]);
         assert_eq!(history.troubles()[0].code, 400);
         assert!(history.attempts.is_empty());
+    }
+
+    #[test]
+    fn who_only_looked_is_forgotten_once_somebody_got_in() {
+        let mut history = History::default();
+        let [bad, good] = [1, 2].map(|port| key(THERE, &format!("tcp://127.0.0.1:{port}")));
+        history.opened(&bad, true);
+        assert!(history.failed(Ill::HungUp, &bad, 0));
+        history.opened(&good, true);
+        assert!(history.succeeded(&good));
+        assert_eq!(seen(&history), [(Ill::HungUp, 1, true)]);
+        history.opened(&bad, true);
+        assert!(history.failed(Ill::HungUp, &bad, 0));
+        assert_eq!(seen(&history), [(Ill::HungUp, 1, false)]);
     }
 
     #[test]

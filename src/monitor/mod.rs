@@ -13,10 +13,11 @@ mod table;
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
+use crate::auth::Guard;
 use crate::context::Context;
 use crate::error::{errno, Error, Result};
 use crate::ffi::RawSocket;
@@ -39,6 +40,15 @@ const EVENTS: u64 = (zmq_sys::ZMQ_EVENT_ALL & !zmq_sys::ZMQ_EVENT_BIND_FAILED) a
 /// Events with both endpoints.
 const VERSION: i32 = 2;
 
+impl Socket {
+    /// Has a guard told of who fails at this socket before it is asked; once, for a server that is not bound yet.
+    pub fn tell_guard(&self, guard: &Arc<Guard>, domain: &[u8]) -> Result<()> {
+        // A second one is for the same server.
+        let _ = self.watch_now()?.guard.set((Arc::downgrade(guard), domain.to_vec()));
+        Ok(())
+    }
+}
+
 /// The monitor of one socket.
 pub struct Watch {
     /// Our end of libzmq's PAIR. Its lock orders the reading.
@@ -49,6 +59,8 @@ pub struct Watch {
     reports: Mutex<Reports>,
     /// Whether the hub's thread is told of events whose edge another thread has used up.
     heard: AtomicBool,
+    /// Who is told of handshakes that fail before anybody is asked about them, and the domain of this socket.
+    guard: OnceLock<(Weak<Guard>, Vec<u8>)>,
 }
 
 impl Watch {
@@ -66,6 +78,7 @@ impl Watch {
             table: Mutex::default(),
             reports: Mutex::default(),
             heard: AtomicBool::new(false),
+            guard: OnceLock::new(),
         }))
     }
 
@@ -302,6 +315,11 @@ impl Watch {
         self.reports.lock().is_on()
     }
 
+    /// Where the user's monitor reports to, if there is one.
+    pub fn monitor_endpoint(&self) -> Option<String> {
+        self.reports.lock().endpoint()
+    }
+
     /// What the hub's thread does: reads what has come, and passes on what readers have room for.
     fn serve(&self) {
         // Where nothing more can come, each look would only wake the thread to look again.
@@ -353,8 +371,18 @@ impl Watch {
             };
             if let Some(event) = Event::parse(&frames) {
                 self.reports.lock().tell(&event);
+                self.turned_away(&event);
                 self.table.lock().learn(event);
             }
+        }
+    }
+
+    fn turned_away(&self, event: &Event) {
+        if event.kind != zmq_sys::ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL {
+            return;
+        }
+        if let Some((guard, domain)) = self.guard.get().and_then(|(guard, domain)| Some((guard.upgrade()?, domain))) {
+            guard.stranger(domain, &event.remote, event.value);
         }
     }
 }

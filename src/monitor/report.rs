@@ -61,6 +61,11 @@ impl Reports {
         self.current.is_some()
     }
 
+    /// Where the user's monitor reports to.
+    pub fn endpoint(&self) -> Option<String> {
+        self.current.as_ref().map(|report| report.endpoint.clone())
+    }
+
     /// Passes an event on.
     pub fn tell(&mut self, event: &Event) {
         self.ports.learn(event);

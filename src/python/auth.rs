@@ -288,9 +288,10 @@ impl PyZapHandler {
 }
 
 /// A level as `logging` counts it.
-fn number(level: Level) -> i32 {
+pub(super) fn number(level: Level) -> i32 {
     match level {
         Level::Debug => 10,
+        Level::Warning => 30,
         Level::Error => 40,
     }
 }

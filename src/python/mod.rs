@@ -4,8 +4,8 @@
 //! wait, [`buffer`] lends Python's bytes to the core. The classes are [`context`], [`socket`] (with [`send`], [`recv`],
 //! [`batch`], [`array`], [`monitor`], [`peers`] and [`survey`]) and [`frame`] (whose memory may be on [`loan`], which a
 //! [`tracker`] follows), and, for event loops, [`future`] and [`waiter`]; [`poller`] and [`process`] are functions;
-//! [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect, [`sampler`] what
-//! plots are made of, and [`trace`] what went through sockets. Policy and looks are Python's: see the package.
+//! [`pipeline`] has the loops of its roles, [`auth`] the handler that says who may connect, [`guard`] that of a context's
+//! own, [`sampler`] what plots are made of, and [`trace`] what went through sockets. Policy and looks are Python's: see the package.
 
 pub mod array;
 pub mod auth;
@@ -16,6 +16,7 @@ pub mod device;
 pub mod errors;
 pub mod frame;
 pub mod future;
+pub mod guard;
 pub mod interrupt;
 pub mod json;
 pub mod loan;
@@ -55,6 +56,8 @@ mod _core {
     use super::frame::PyFrame;
     #[pymodule_export]
     use super::future::PyAsyncSocket;
+    #[pymodule_export]
+    use super::guard::PyGuard;
     #[pymodule_export]
     use super::json::{json_dumps, json_loads};
     #[pymodule_export]

@@ -28,7 +28,7 @@ impl PySocket {
     /// Waits for a message: with flags=DONTWAIT not at all, else for `timeout` seconds or, without one, for RCVTIMEO
     /// milliseconds (by default for ever). Raises Again when none came in time, ZMQError(EFSM) for a REQ or REP that is not to
     /// receive now, SocketClosed if it is or gets closed, ContextTerminated. A signal (Ctrl-C) ends the wait, too, and the
-    /// socket can be used on.
+    /// socket is still usable.
     #[pyo3(signature = (flags=0, copy=true, track=false, *, timeout=None))]
     fn recv(&self, py: Python<'_>, flags: i32, copy: bool, track: bool, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         let mut message = Message::new();

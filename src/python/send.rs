@@ -157,6 +157,13 @@ impl PySocket {
         let reply = blocking(py, |signals| socket.request(&mut frames, timeout, retries, signals))?;
         reply.iter().map(|frame| super::buffer::to_bytes(py, frame)).collect()
     }
+
+    /// Raises what `_request` raises when no try had a reply.
+    fn _no_reply(&self, py: Python<'_>, timeout: Option<f64>, retries: u32) -> PyResult<()> {
+        let socket = self.core().or_raise(py)?;
+        let timeout = timeout.map(super::interrupt::duration).transpose()?;
+        Err(to_py(py, py.detach(|| socket.no_reply(timeout, retries))))
+    }
 }
 
 /// The types that choose a peer by its routing id.

@@ -174,6 +174,11 @@ impl PySocket {
         py.detach(|| self.core()?.leave(&group)).or_raise(py)
     }
 
+    /// From now on binds and connects to nothing that another machine can reach; raises ZMQError(EACCES) instead.
+    fn _stay_local(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.core()?.stay_local()).or_raise(py)
+    }
+
     /// Ends a bind (zmq_unbind): `addr` as it was given, or as `last_endpoint` has it.
     ///
     /// Returns when the port is free for the next bind. Nothing is sent any more to the peers that had connected to it. Raises

@@ -39,6 +39,7 @@ impl PySocket {
         dict.set_item("unheard", seen.unheard)?;
         dict.set_item("beginnings", seen.beginnings.iter().map(|one| latin(one)).collect::<Vec<_>>())?;
         dict.set_item("full", seen.full.map(|full| refusals(py, full)).transpose()?)?;
+        dict.set_item("monitor", seen.monitor)?;
         dict.set_item("trouble", list(py, &seen.troubles, trouble)?)?;
         dict.set_item("talks_to", talks_to(socket.kind()).into_iter().map(name).collect::<Vec<_>>())?;
         dict.set_item("subscriptions", seen.subscriptions.map(topics).transpose()?)?;

@@ -109,9 +109,7 @@ def test_ones_own_work_stays(copy, sources, mine):
     (sources / "01_lesson.py").write_text(LESSON + "\n# %%\nprint('new')\n")
     (sources / "images/it.svg").write_text("<svg>new</svg>")
     for _ in range(2):
-        kept = (
-            "Kept as you changed them, though the course has newer ones (see --force): 01_lesson.ipynb, images/it.svg"
-        )
+        kept = "Kept as they are, though the course has others (see --force): 01_lesson.ipynb, images/it.svg"
         assert copy().splitlines()[1:] == [kept]
     assert before == {path: path.read_bytes() for path in before}
 
@@ -139,7 +137,7 @@ def test_what_is_no_notebook_any_more_stays_too(copy, mine, damage):
     copy()
     (mine / "01_lesson.ipynb").write_text(damage)
     (mine / ".brokerless-course.json").write_text(damage)
-    assert "Kept as you changed them" in copy()
+    assert "Kept as they are" in copy()
     assert (mine / "01_lesson.ipynb").read_text() == damage
 
 

@@ -138,6 +138,7 @@ def test_what_cannot_be_delivered_does_not_keep_it(device, make_socket):
         (["queue", "tcp://127.0.0.1:*", "127.0.0.1:5555"], 2, "an endpoint is transport://address"),
         (["queue", "tcp://127.0.0.1:*", "ipc:///nowhere/at/all"], 1, "No such file or directory"),
         (["queue", "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", "--every", "0"], 2, "'0' is no number of seconds"),
+        (["queue", "ipc://same", "@ipc://same"], 2, "FRONT and BACK are both ipc://same"),
     ],
 )
 def test_what_cannot_be_is_one_line(command, arguments, status, problem):

@@ -90,6 +90,15 @@ def test_without_a_topic_it_is_everything(start, make_socket):
     assert running.ends() == (0, "anything\n", "")
 
 
+def test_a_publisher_that_leaves_keeps_nobody(start, make_socket):
+    pub = make_socket(zmq.PUB, bind="tcp://127.0.0.1:*")
+    running = start("recv", "SUB", bound(pub), "-n", "2")
+    assert pub.wait_for_subscribers(1, "last words", timeout=20) == 1
+    pub.send_many([b"last", b"words"])
+    pub.close()
+    assert running.ends() == (0, "last\nwords\n", "")
+
+
 @pytest.mark.parametrize(("options", "reply"), [([], [b"Hello", b"\xff"]), (["--reply", "Wörld"], ["Wörld".encode()])])
 def test_requests_are_answered(start, make_socket, options, reply):
     running = start("recv", "REP", "@tcp://127.0.0.1:*", "-n", "2", *options)

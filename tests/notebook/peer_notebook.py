@@ -34,10 +34,11 @@ def stream(ran: Ran, name: str) -> str:
 
 
 def usage_error(ran: Ran) -> str:
-    """What a cell says that was used wrongly: one line, and no traceback."""
+    """What a cell says that was used wrongly: one line, or a second one with the usage, and no traceback."""
     ran.done()
     assert ran.reply["status"] == "error" and ran.reply["ename"] == "UsageError"
-    assert not ran.errors and ran.text.startswith("UsageError: ") and ran.text.count("\n") == 1
+    assert not ran.errors and ran.text.startswith("UsageError: ")
+    assert ran.text.count("\n") == 1 + ("\nusage: %" in ran.text)
     return ran.text[len("UsageError: ") :].rstrip("\n")
 
 

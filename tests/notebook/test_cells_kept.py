@@ -87,7 +87,7 @@ def test_a_port_that_a_peer_has_is_reported_with_its_name(kernel, free_port):
         f"req = ctx.socket(zmq.REQ); req.connect('tcp://127.0.0.1:{free_port}'); req.wait_for_peers(1, timeout=20)"
     )
     said = fails(kernel, f"ctx.socket(zmq.REP).bind('tcp://127.0.0.1:{free_port}')", "binds")
-    assert "), the peer server, running since" in said
+    assert f"tcp://127.0.0.1:{free_port} is taken: the peer server holds it: `%stop server` ends it (pid " in said
     kernel.run("peers.unload(get_ipython())")
 
 

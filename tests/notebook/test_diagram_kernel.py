@@ -63,13 +63,13 @@ def test_it_shows_the_peers_and_nothing_of_jupyters_own(kernel: LiveKernel, free
     (picture,) = pictures(shown)
     # Neither the kernel's own sockets nor those that its peers need.
     (line,) = picture["text/plain"].splitlines()
-    wanted = rf"REQ \(kernel, cell \d+\) --> {at} REP \(server, cell \d+\)  1 sent, 1 received"
+    wanted = rf"REQ \(kernel, cell \d+\) <-> {at} REP \(server, cell \d+\)  1 sent, 1 received"
     assert re.fullmatch(wanted, line)
     assert "<svg" in picture["text/html"] and ">server</text>" in picture["text/html"]
     assert (
         kernel.run("print(zmq.diagram(peers=False))", cell="show")
         .text.strip()
-        .endswith(f"--> {at} (a peer)  1 sent, 1 received")
+        .endswith(f"<-> {at} (a peer)  1 sent, 1 received")
     )
 
 

@@ -30,6 +30,7 @@ def shared() -> Iterator[LiveKernel]:
 STARTED = {
     "a thread": "threading.Thread(target=speak).start()",
     "a daemon with a name": "threading.Thread(target=speak, name='n', daemon=True).start()",
+    "a thread without a Thread": "import _thread; _thread.start_new_thread(speak, ())",
     "a class of threads": """
 class Speaker(threading.Thread):
     def run(self):
@@ -80,6 +81,17 @@ def work(job):
 worker = pipeline.Worker(f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{back}")
 worker.start(work)
 jobs.send_json({"n": 1})
+""",
+    "a worker that fails": """
+from brokerless import pipeline
+failing = zmq.Context.instance().socket(zmq.PUSH)
+port = failing.bind_to_random_port("tcp://127.0.0.1")
+def fail(job):
+    go.wait(20)
+    done.set()
+    raise ValueError("spoken")
+worker = pipeline.Worker(f"tcp://127.0.0.1:{port}").start(fail)
+failing.send_json({"n": 1})
 """,
     "a thread that receives": """
 reader = zmq.Context.instance().socket(zmq.PULL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brokerless.jupyter.peer_line import BadLine, PeerLine, parse_peer, parse_stop, split
+from brokerless.jupyter.peer_line import PEER_USAGE, BadLine, Help, PeerLine, parse_peer, parse_peers, parse_stop, split
 
 
 def test_a_name_is_enough() -> None:
@@ -33,8 +33,16 @@ def test_expressions_are_taken_as_they_are(given: str, variable: object) -> None
 
 
 def test_an_expression_with_blanks_needs_brackets() -> None:
-    with pytest.raises(BadLine, match=r"one name, not 3: x \+ 1"):
-        parse_peer("x --env port=port + 1")
+    for line, whole in {
+        "x --env port=port + 1": "port + 1",
+        "x --env port=port + 1 --wait": "port + 1",
+        "--env port=lambda: x": "lambda: x",
+    }.items():
+        with pytest.raises(BadLine) as caught:
+            parse_peer(line)
+        assert str(caught.value) == f"--env port={whole}: what has blanks needs brackets, as in --env port=({whole})"
+    # What could be the name of the peer is it.
+    assert parse_peer("--env port=1 x") == PeerLine("x", False, [("port", "1")], None, False, True)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +56,11 @@ def test_an_expression_with_blanks_needs_brackets() -> None:
         ("x --wait=1", "there is no option --wait=1"),
         ("x --env", "--env needs name=expression"),
         ("x --env 1=2", "--env needs name=expression, not 1=2"),
+        ("x --env port = 5", "--env port = 5: no blanks around the =, as in --env port=5"),
+        ("x --env port =5", "--env port =5: no blanks around the =, as in --env port=5"),
+        ("x --env port= 5", "--env port=: nothing stands behind the ="),
+        ("x --env port:5", "--env needs name=expression, not port:5"),
+        ("x --env class=5", "--env class=5: class is a word of Python's own, and no name for a variable"),
         ("x --python", "--python needs a path"),
         ("x --python a --python b", "--python is given twice"),
         ("x --wait --wait", "--wait is given twice"),
@@ -61,7 +74,23 @@ def test_an_expression_with_blanks_needs_brackets() -> None:
 def test_what_is_wrong_is_said(line: str, said: str) -> None:
     with pytest.raises(BadLine, match=said) as caught:
         parse_peer(line)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).count("\n") == str(caught.value).count("\nusage: %%peer NAME")
+
+
+def test_the_usage_is_shown_only_where_the_options_are_wrong() -> None:
+    for line, shown in {"x --what": True, "": True, "a/b": False, "a b": False, "x --env a=(1": False}.items():
+        with pytest.raises(BadLine) as caught:
+            parse_peer(line)
+        assert (f"\nusage: {PEER_USAGE}" in str(caught.value)) is shown
+
+
+def test_help_is_no_mistake() -> None:
+    for ask in (parse_peer, parse_stop, parse_peers):
+        for word in ("--help", "-h"):
+            with pytest.raises(Help):
+                ask(word)
+    with pytest.raises(BadLine, match="%peers takes nothing"):
+        parse_peers("a")
 
 
 def test_stop_takes_names_or_all() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from typing import Any
 
@@ -147,9 +148,49 @@ def test_a_failure_is_heard_at_the_end_of_a_with(producer: Any, ctx: Any) -> Non
         run()
 
 
-def test_a_failure_that_nobody_asks_for_is_warned_of(producer: Any, ctx: Any) -> None:
+def fail(job: Any) -> None:
+    raise ValueError(f"no {job}")
+
+
+def test_a_failure_that_nobody_waits_for_is_told_at_once(producer: Any, ctx: Any, capfd: Any) -> None:
     def run() -> None:
-        worker = pipeline.Worker(producer.endpoint, context=ctx).start(lambda job: 1 / 0)
+        worker = pipeline.Worker(producer.endpoint, context=ctx).start(fail)
+        producer.send_all([1], timeout=PATIENCE)
+        assert wait_until(lambda: not worker.running)
+        said = capfd.readouterr().err
+        told = rf"worker {worker.id} failed: ValueError: no 1 \(line \d+, in fail\); join\(\) raises it\n"
+        assert re.fullmatch(told, said), said
+
+    run()
+    # It has been said, and is not again.
+    gc.collect()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_failure_that_was_told_is_raised_all_the_same(producer: Any, make: Any) -> None:
+    worker = make(pipeline.Worker, producer.endpoint).start(fail)
+    producer.send_all([1], timeout=PATIENCE)
+    assert wait_until(lambda: not worker.running)
+    with pytest.raises(ValueError, match="no 1"):
+        worker.join(PATIENCE)
+
+
+def test_who_waits_for_the_end_hears_of_a_failure_there_alone(
+    producer: Any, make: Any, in_thread: Any, capfd: Any
+) -> None:
+    worker = make(pipeline.Worker, producer.endpoint).start(fail)
+    joining = in_thread(worker.join, PATIENCE)
+    assert wait_until(lambda: worker._joining == 1)
+    producer.send_all([1], timeout=PATIENCE)
+    assert isinstance(joining.exception(PATIENCE), ValueError)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_failure_that_nobody_has_heard_of_is_warned_of(producer: Any, ctx: Any, capfd: Any) -> None:
+    def run() -> None:
+        worker = pipeline.Worker(producer.endpoint, context=ctx).start(fail)
+        # As if somebody waited who then gave up.
+        worker._joining += 1
         producer.send_all([1], timeout=PATIENCE)
         thread = worker._thread
         assert thread is not None

@@ -103,9 +103,10 @@ def test_callbacks_may_be_coroutines(run: Any, pair: Any, streams: Any, logged: 
     push, pull = pair(zmq.PUSH, zmq.PULL)
 
     async def main() -> None:
-        stream, inbox, go_on = streams(pull), Inbox(), asyncio.Event()
+        stream, begun, inbox, go_on = streams(pull), Inbox(), Inbox(), asyncio.Event()
 
         async def received(frames: list[bytes]) -> None:
+            begun(frames)
             await go_on.wait()
             inbox(frames)
             if frames == [b"2"]:
@@ -114,8 +115,9 @@ def test_callbacks_may_be_coroutines(run: Any, pair: Any, streams: Any, logged: 
         stream.on_recv(received)
         for message in (b"1", b"2", b"3"):
             push.send(message)
-        while len(stream._tasks) < 3:
-            await asyncio.sleep(0.001)
+        # Each of them waits: one that begins later would come before those that are woken.
+        assert await begun.have(3) == [[b"1"], [b"2"], [b"3"]]
+        assert len(stream._tasks) == 3
         go_on.set()
         assert await inbox.have(3) == [[b"1"], [b"2"], [b"3"]]
         await turns()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, Iterable, Optional, Tuple, Union
 
 from .._core import curve_keypair
 from ..utils import z85
@@ -48,16 +48,20 @@ def create_certificates(key_dir: _Path, name: str, metadata: Optional[Dict[str, 
     ValueError
         If the metadata would not stay on its line.
     """
-    public_key, secret_key = (key.decode("ascii") for key in curve_keypair())
-    now = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
+    public_text, secret_text = certificate_texts(*curve_keypair(), metadata)
     base = os.path.join(key_dir, name)
-    keys = ["curve", f'    public-key = "{public_key}"']
+    return _write(f"{base}.key", 0o666, public_text), _write(f"{base}.key_secret", 0o600, secret_text)
+
+
+def certificate_texts(public: bytes, secret: bytes, metadata: Optional[Dict[str, str]] = None) -> Tuple[str, str]:
+    """What stands in the public and in the secret file of a pair (Z85). Raises as create_certificates()."""
+    now = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
+    keys = ["curve", f'    public-key = "{public.decode("ascii")}"']
     described = ["metadata", *(_entry(key, value) for key, value in (metadata or {}).items())]
-    secret = [_SECRET.format(now=now), *described, *keys, f'    secret-key = "{secret_key}"']
-    return (
-        _write(f"{base}.key", 0o666, [_PUBLIC.format(now=now), "metadata", *keys]),
-        _write(f"{base}.key_secret", 0o600, secret),
-    )
+    both = [*described, *keys, f'    secret-key = "{secret.decode("ascii")}"']
+    texts = [_PUBLIC.format(now=now), "metadata", *keys], [_SECRET.format(now=now), *both]
+    public_text, secret_text = ("\n".join(lines) + "\n" for lines in texts)
+    return public_text, secret_text
 
 
 def _entry(key: Union[str, bytes], value: Union[str, bytes]) -> str:
@@ -67,13 +71,13 @@ def _entry(key: Union[str, bytes], value: Union[str, bytes]) -> str:
     return f"    {key} = {value}"
 
 
-def _write(path: str, mode: int, lines: List[str]) -> str:
+def _write(path: str, mode: int, text: str) -> str:
     # The mode is that of a new file; one that was there before keeps its own, and must not be read before it has ours.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with open(descriptor, "w", encoding="utf-8") as file:
         if mode == 0o600:
             os.fchmod(descriptor, mode)
-        file.write("\n".join(lines) + "\n")
+        file.write(text)
     return path
 
 
@@ -92,19 +96,24 @@ def load_certificate(filename: _Path) -> Tuple[bytes, Optional[bytes]]:
     ValueError
         If it has no public key, or what it has is no key.
     """
+    with open(filename, "rb") as file:
+        return read_certificate(file, str(os.fspath(filename)))
+
+
+def read_certificate(lines: Iterable[bytes], where: str) -> Tuple[bytes, Optional[bytes]]:
+    """As load_certificate(), from the lines of a file that is called `where` in errors."""
     found: Dict[bytes, bytes] = {}
     section = b""
-    with open(filename, "rb") as file:
-        for number, line in enumerate(file, 1):
-            name, equals, value = (part.strip() for part in line.partition(b"="))
-            if not name or name.startswith(b"#"):
-                continue
-            if not equals and name not in _KEYS:
-                section = name
-            elif name in _KEYS and section != b"metadata" and name not in found:
-                found[name] = _key(value.strip(b" \t'\""), name, f"{os.fspath(filename)}, line {number}")
+    for number, line in enumerate(lines, 1):
+        name, equals, value = (part.strip() for part in line.partition(b"="))
+        if not name or name.startswith(b"#"):
+            continue
+        if not equals and name not in _KEYS:
+            section = name
+        elif name in _KEYS and section != b"metadata" and name not in found:
+            found[name] = _key(value.strip(b" \t'\""), name, f"{where}, line {number}")
     if b"public-key" not in found:
-        raise ValueError(f"No public key found in {os.fspath(filename)}")
+        raise ValueError(f"No public key found in {where}")
     return found[b"public-key"], found.get(b"secret-key")
 
 

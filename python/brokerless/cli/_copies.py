@@ -97,9 +97,7 @@ class Copying:
         if done[Written.YOURS]:
             print(f"Yours, and untouched: {', '.join(done[Written.YOURS])}")
         if done[Written.KEPT]:
-            print(
-                f"Kept as you changed them, though the course has newer ones (see --force): {', '.join(done[Written.KEPT])}"
-            )
+            print(f"Kept as they are, though the course has others (see --force): {', '.join(done[Written.KEPT])}")
         if done[Written.REPLACED]:
             print(f"Fresh again, with yours beside them as NAME.yours-1: {', '.join(done[Written.REPLACED])}")
 

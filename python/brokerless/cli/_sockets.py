@@ -62,8 +62,8 @@ def _place(options: Options) -> Tuple[str, bool]:
 def opened(command: str, options: Options, patience: float, **settings: Any) -> Iterator[Any]:
     """A socket of `options.kind` at its place, for a `with`, at whose end what was sent has left.
 
-    `settings` are socket options. What has not left within `patience` seconds is dropped, and a Failure says so. After an
-    exception nothing is waited for.
+    `settings` are socket options. What has not left within `patience` seconds is dropped, and a Failure says so. With 0, and
+    after an exception, nothing is waited for.
     """
     endpoint, bind = _place(options)
     context = Context()
@@ -84,6 +84,10 @@ def opened(command: str, options: Options, patience: float, **settings: Any) -> 
         socket.close(0)
         context.term()
         raise
+    if patience <= 0:
+        socket.close(0)
+        context.term()
+        return
     # A little longer than is waited: who does not see it end in time knows that something was left.
     socket.close(int(patience * 1000) + 50)
     try:

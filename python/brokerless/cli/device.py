@@ -67,7 +67,11 @@ def _options(argv: List[str]) -> Options:
         type=seconds(zero=False),
         help=f"the time between two counts (default: {_EVERY_ON_A_TERMINAL:g} on a terminal, else {_EVERY:g})",
     )
-    return options.parse_args(argv)
+    chosen = options.parse_args(argv)
+    bound = [place.lstrip("@") for place in (chosen.front, chosen.back) if not place.startswith(">")]
+    if len(bound) == 2 and bound[0] == bound[1] and not bound[0].endswith(":*"):
+        options.error(f"FRONT and BACK are both {bound[0]}: a device has two sides, each with an address of its own")
+    return chosen
 
 
 class _Counts:

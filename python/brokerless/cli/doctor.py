@@ -198,11 +198,11 @@ def _refused(error: OSError, target: _Target) -> str:
     if target.family == network.AF_UNIX:
         return "nobody listens: the file is left from a program that has ended, or the name is not in use"
     near = _near_ports(target)
-    return "nobody listens on this port" + (f"; the nearest that somebody listens on are {near}" if near else "")
+    return f"nobody listens on this port{near}"
 
 
 def _near_ports(target: _Target) -> str:
-    """The ports nearest to the one that was asked for, if it is this machine's: one of them may have been meant."""
+    """A clause with the ports nearest to the one that was asked for, if it is this machine's: one of them may have been meant."""
     address = target.address
     if not isinstance(address, tuple) or not str(address[0]).startswith("127."):
         return ""
@@ -217,7 +217,10 @@ def _near_ports(target: _Target) -> str:
         # The local address is address:port in hexadecimal, and the state 0A is "listens".
         listening |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"}
     nearest = sorted(listening, key=lambda one: abs(one - port))[:5]
-    return ", ".join(str(one) for one in sorted(nearest))
+    if not nearest:
+        return ""
+    verb = "is" if len(nearest) == 1 else "are"
+    return f"; the nearest that somebody listens on {verb} {', '.join(str(one) for one in sorted(nearest))}"
 
 
 def _protocol(answer: Zmtp) -> None:

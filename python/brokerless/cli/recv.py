@@ -90,7 +90,9 @@ def _receive(socket: Any, options: Options) -> None:
 def main(argv: List[str]) -> int:
     """Print what comes to the socket that the arguments describe; returns the exit code."""
     options = _options(argv)
-    with opened("recv", options, _LAST_WORDS) as socket:
+    # Only a reply has to leave: what a SUB says of its topics would keep the end waiting where nobody is any more.
+    patience = _LAST_WORDS if options.kind is SocketType.REP else 0.0
+    with opened("recv", options, patience) as socket:
         if options.kind is SocketType.SUB:
             for topic in options.subscribe if options.subscribe is not None else [""]:
                 socket.subscribe(typed(topic, as_hex=False))

@@ -10,6 +10,7 @@ from typing import Any, Callable, List
 
 from ..error import Again, ZMQError
 from ..pipeline import RoleError, Worker
+from ..security import Keys
 from ._options import Options, parser, seconds
 from ._shell import Failure
 from ._sockets import not_a_place
@@ -39,7 +40,16 @@ def _options(argv: List[str]) -> Options:
     options.add_argument(
         "--timeout", metavar="SECONDS", type=seconds(zero=False), help="give up when no job comes for so long"
     )
-    return options.parse_args(argv)
+    options.add_argument(
+        "--server-key", metavar="KEY", help="the public key of a pipeline that has keys, to which it talks then"
+    )
+    options.add_argument(
+        "--keys", metavar="NAME", help="this worker's own keys, as zmq.Keys.load(NAME) has them (default: yours)"
+    )
+    chosen = options.parse_args(argv)
+    if chosen.keys is not None and chosen.server_key is None:
+        options.error("--keys are for a pipeline with keys: say --server-key, too")
+    return chosen
 
 
 def _function(text: str) -> Callable[[Any], Any]:
@@ -65,7 +75,9 @@ def main(argv: List[str]) -> int:
     function = _function(options.function)
     codec = tuple(options.codec.split(",", 1)) if "," in options.codec else options.codec
     try:
-        worker = Worker(options.jobs, options.results, reliable=True, codec=codec, name=options.name)
+        keys = None if options.keys is None else Keys.load(options.keys)
+        secrets = {"keys": keys, "server_key": options.server_key}
+        worker = Worker(options.jobs, options.results, reliable=True, codec=codec, name=options.name, **secrets)
     except (ValueError, ImportError) as error:
         raise Failure(str(error), code=2) from error
     except ZMQError as error:

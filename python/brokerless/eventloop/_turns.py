@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Set, Tuple, Union
+from weakref import WeakSet
 
 from tornado.log import gen_log
 
@@ -27,6 +28,10 @@ from . import IOLoop
 Status = Union[MessageTracker, ZMQError, None]
 OnRecv = Callable[[List[Any]], Any]
 OnSend = Callable[[Any, Status], Any]
+
+
+#: The streams that exist, for who closes sockets without knowing of them.
+streams: WeakSet[Turns] = WeakSet()
 
 
 class Outgoing(NamedTuple):
@@ -96,6 +101,7 @@ class Turns:
         self._tasks: Set[asyncio.Future[Any]] = set()
         self._ear = Ear(socket)
         self.io_loop.add_handler(self._ear, self._handle_events, IOLoop.READ)
+        streams.add(self)
 
     def flush(self, flag: int = POLLIN | POLLOUT, limit: Optional[int] = None) -> int:
         """Handles what can be received (POLLIN) and sent (POLLOUT) now, without the loop; returns how many messages.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+import threading
 import time
 import warnings
 from typing import Any, Callable, Iterable, List, Optional, Tuple
@@ -106,12 +109,39 @@ def _close_socket(socket: Any) -> None:
         # Somebody closes it, or ends its context, at this moment.
         linger = 0
     most = int(LAST_WORDS * 1000)
+    linger = most if linger < 0 else min(linger, most)
     try:
-        socket.close(most if linger < 0 else min(linger, most))
+        # A stream leaves its loop with its socket, not when the loop finds that closed.
+        for stream in _streams_of(socket):
+            _close_stream(stream, linger)
+        socket.close(linger)
     finally:
         # A class of the program's own may do otherwise.
         if not socket.closed:
             socket._abandon(LAST_WORDS)
+
+
+def _streams_of(socket: Any) -> List[Any]:
+    turns = sys.modules.get("brokerless.eventloop._turns")
+    return [] if turns is None else [stream for stream in _opened._all(turns.streams) if stream.socket is socket]
+
+
+def _close_stream(stream: Any, linger: int) -> None:
+    loop = stream.io_loop.asyncio_loop
+    if not loop.is_running() or asyncio._get_running_loop() is loop:
+        stream.close(linger)
+        return
+    # A loop of another thread, which may be busy.
+    done = threading.Event()
+
+    def close_there() -> None:
+        try:
+            stream.close(linger)
+        finally:
+            done.set()
+
+    stream.io_loop.add_callback(close_there)
+    done.wait(_PATIENCE)
 
 
 def _end_context(context: Any) -> None:

@@ -194,7 +194,7 @@ def _warning(name: str, tasks: List[Any]) -> str:
     names = sorted({f"{getattr(task.get_coro(), '__name__', 'task')}()" for task in tasks})
     listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     count = "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
-    what = name if name == "iteration" else f"{name}()"
+    what = "a loop over a socket" if name == interrupt_where.LOOP else f"{name}()"
     they = "it cannot" if len(tasks) == 1 else "they cannot"
     return (
         f"brokerless: {what} has waited {PATIENCE:.0f} s in the thread whose event loop runs {count} of this notebook "

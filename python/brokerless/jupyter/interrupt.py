@@ -1,21 +1,27 @@
-"""What an interrupted cell shows: one line, where something waited: a call of ours, an `await`, a thread's join(), input().
+"""What an interrupted cell shows: one line. Of what waited, a call of ours or an `await`, it says for what and how long; of all
+other code, where it was. `%tb` shows the whole traceback.
 
-The traceback of such a cell says nothing that the line does not, and it would keep the sockets of the functions that were
-interrupted, and so their ports: it is let go of. Code that was at work itself keeps its traceback on the screen; for
-`%debug` it is kept as well, unless one of its functions has something of ours.
+A traceback would keep the sockets of the functions that were interrupted, and so their ports. So these functions lose their
+local variables; those that have nothing of ours keep them for `%debug`. A KeyboardInterrupt that the cell's own code raises
+is no interrupt, and shows its traceback.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-import sys
+import inspect
+import signal
+import subprocess
 import time
 import types
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from ..socket import Socket
-from . import await_stop, deadlock, interrupt_end, interrupt_where
+from . import await_stop, closed_late, deadlock, interrupt_end, interrupt_own, interrupt_where
+
+#: What an interrupt may come as; IPython's `%%bash` and its like raise the last one.
+_STOPS = (KeyboardInterrupt, asyncio.CancelledError, subprocess.CalledProcessError)
 
 _shell: Any = None
 #: What the shell had for exceptions of its own: their types, and who shows them.
@@ -31,7 +37,7 @@ def load(shell: Any) -> None:
     unload(shell)
     _shell = shell
     _before = shell.custom_exceptions, shell.CustomTB
-    shell.set_custom_exc((*shell.custom_exceptions, KeyboardInterrupt, asyncio.CancelledError), _show)
+    shell.set_custom_exc((*shell.custom_exceptions, *_STOPS), _show)
     _ours = shell.custom_exceptions
     shell.events.register("pre_run_cell", _begins)
     # What takes its time at the first use would take it when somebody waits for Stop.
@@ -40,6 +46,7 @@ def load(shell: Any) -> None:
     await_stop.load(shell)
     deadlock.load(shell)
     interrupt_end.load(shell)
+    closed_late.load()
 
 
 def unload(shell: Any) -> None:
@@ -47,6 +54,7 @@ def unload(shell: Any) -> None:
     global _shell, _before, _ours
     if _shell is None:
         return
+    closed_late.unload()
     interrupt_end.unload(_shell)
     deadlock.unload(_shell)
     await_stop.unload(_shell)
@@ -72,30 +80,47 @@ def _show(
     _cut(tb)
     steps = interrupt_where.steps_of(tb)
     stop = await_stop.stopped()
+    is_ours = True
     if stop is not None and issubclass(etype, asyncio.CancelledError):
         text = _awaited(interrupt_where.awaited(steps), stop)
-    else:
+    elif _is_stop(shell, value, steps):
         seconds: Optional[float] = getattr(value, "_waited", None)
-        call = other = None
-        # One that knows how to show itself says more than we could, as that of `%%peer --wait`.
-        if issubclass(etype, KeyboardInterrupt) and not hasattr(value, "_render_traceback_"):
-            call = interrupt_where.our_call(steps, certain=seconds is not None)
-            other = interrupt_where.blocking_call(steps) if call is None else None
-        if call is None and other is None:
-            shell.showtraceback((etype, value, tb), running_compiled_code=True)
-            if issubclass(etype, KeyboardInterrupt) and interrupt_where.holds_ours(steps):
-                _let_go(shell, value)
-            return None
-        if call is not None:
-            text = _waited(call.name, call.thing, seconds) + _where(call)
-        elif other is not None:
-            text = f"interrupted while {other.code} waited{_since_the_beginning()}{_where(other)}"
+        # Only what waits is worth more words than where it is; and to read which call it is takes its time.
+        call = None if seconds is None else interrupt_where.our_call(steps, certain=True)
+        is_ours = call is not None
+        text = interrupt_own.line(steps, shell) if call is None else _told(call, seconds)
+    else:
+        shell.showtraceback((etype, value, tb), running_compiled_code=True)
+        return None
     line = KeyboardInterrupt(text)
+    if isinstance(value, subprocess.CalledProcessError):
+        # Without a code its str() fails, and IPython has not always waited for one.
+        value.returncode = value.returncode or -signal.SIGINT
     # The reply to the front end is made of it.
     value.args = line.args
     shell._showtraceback(KeyboardInterrupt, line, _line(shell, line))
-    _let_go(shell, value)
+    _let_go(value, steps, is_ours)
+    _remember(shell, line, value, tb)
     return None
+
+
+def _is_stop(shell: Any, value: BaseException, steps: Sequence[types.TracebackType]) -> bool:
+    """Whether it is an interrupt of which we say more than it does itself, as that of `%%peer --wait` can."""
+    if isinstance(value, subprocess.CalledProcessError):
+        is_ipythons = bool(steps) and str(steps[-1].tb_frame.f_globals.get("__name__")).startswith("IPython.")
+        return is_ipythons and isinstance(value.__context__, KeyboardInterrupt)
+    if not isinstance(value, KeyboardInterrupt) or hasattr(value, "_render_traceback_"):
+        return False
+    return hasattr(value, "_waited") or not interrupt_own.is_raised(steps, shell)
+
+
+def _told(call: interrupt_where.Place, seconds: Optional[float]) -> str:
+    return _waited(call.name, call.thing, seconds, _stays(call, call.thing)) + _where(call)
+
+
+def _stays(call: Optional[interrupt_where.Place], thing: Any) -> bool:
+    """Whether the notebook still has what was waited on; what only the function had is about to go."""
+    return call is None or not call.function or any(value is thing for value in _shell.user_ns.values())
 
 
 def _awaited(place: Optional[interrupt_where.Place], stop: await_stop.Stop) -> str:
@@ -103,17 +128,23 @@ def _awaited(place: Optional[interrupt_where.Place], stop: await_stop.Stop) -> s
     thing = place.thing if place is not None and place.thing is not None else socket
     if interrupt_where.is_ours(thing):
         name = place.name if place is not None and place.name else what
-        return _waited(name, thing, seconds) + (_where(place) if place is not None else "")
+        return _waited(name, thing, seconds, _stays(place, thing)) + (_where(place) if place is not None else "")
     code = f" {place.code}" if place is not None and place.code else ""
     return f"interrupted while it awaited{code}{_since_the_beginning()}" + (_where(place) if place is not None else "")
 
 
-def _waited(name: str, thing: Any, seconds: Optional[float]) -> str:
-    what = name if name == "iteration" else f"{name}()" if name else "a call of brokerless"
-    on = "" if thing is None else f" on {thing!r}"
+def _waited(name: str, thing: Any, seconds: Optional[float], stays: bool) -> str:
+    known = "" if thing is None else closed_late.name(thing)
+    if name == interrupt_where.LOOP:
+        what = f"the loop over {known or 'a socket'} waited"
+    else:
+        what = f"{name}()" if name else "a call of brokerless"
+        what += f" waited on {known}" if known else " waited"
     time = _since_the_beginning() if seconds is None else f", {seconds:.1f} s"
-    rest = "; the socket can be used on" if isinstance(thing, Socket) and not thing.closed else ""
-    return f"interrupted while {what} waited{on}{time}{rest}"
+    rest = ""
+    if isinstance(thing, Socket):
+        rest = "; the socket is closed now" if thing.closed else "; the socket is still usable" if stays else ""
+    return f"interrupted while {what}{time}{rest}"
 
 
 def _since_the_beginning() -> str:
@@ -139,16 +170,45 @@ def _cut(tb: Optional[types.TracebackType]) -> None:
         tb = tb.tb_next
 
 
-def _let_go(shell: Any, value: BaseException) -> None:
-    """Lets go of the frames of what was interrupted, wherever the shell and Python keep them."""
-    seen = set()
-    known: List[Optional[BaseException]] = [value]
+def _let_go(value: BaseException, steps: Sequence[types.TracebackType], all_of_them: bool) -> None:
+    """Lets go of what the functions had that were interrupted: of all of them, or of those that have something of ours."""
+    emptied = False
+    for step in steps:
+        frame = step.tb_frame
+        if all_of_them or interrupt_where.holds_ours(frame):
+            emptied = _empty(frame) or emptied
+    if not emptied:
+        return
+    # What led to it, or was at work when it came, may have the same.
+    seen = {id(value)}
+    known: List[Optional[BaseException]] = [value.__cause__, value.__context__]
     while known:
         error = known.pop()
         if error is not None and id(error) not in seen:
             seen.add(id(error))
             error.__traceback__ = None
             known += (error.__cause__, error.__context__)
-    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
-        vars(sys).pop(name, None)
-    shell.InteractiveTB.tb = None
+
+
+def _empty(frame: types.FrameType) -> bool:
+    """Takes its local variables from a function that has ended; whether it was one."""
+    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return False
+    try:
+        frame.clear()
+    except RuntimeError:
+        # It runs, as what has called us does.
+        return False
+    # Before Python 3.12, who has looked at them has made a copy, which this brings up to date.
+    _ = frame.f_locals
+    return True
+
+
+def _remember(shell: Any, line: KeyboardInterrupt, value: BaseException, tb: Optional[types.TracebackType]) -> None:
+    """Has `%tb` and `%debug` find it, as the shell's own way of showing an exception does."""
+    line.__cause__, line.__context__ = value.__cause__, value.__context__
+    line.__suppress_context__ = value.__suppress_context__
+    shell._get_exc_info((KeyboardInterrupt, line.with_traceback(tb), tb))
+    shell.InteractiveTB.tb = tb
+    # Before a cell's reply IPython makes a text of all that its exception has, which takes its time.
+    value.__traceback__ = value.__cause__ = value.__context__ = None

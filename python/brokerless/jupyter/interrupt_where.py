@@ -16,13 +16,11 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 #: What waits on behalf of those who called it.
 _WAITERS = frozenset("brokerless asyncio concurrent selectors threading tornado uvloop".split())
 
-#: What waits in the thread of who calls it: for a thread, a process, a queue, or (the kernel's `input()`) for the user.
-_BLOCKING_WAITERS = frozenset(
-    "brokerless concurrent ipykernel jupyter_client multiprocessing queue selectors subprocess threading zmq".split()
-)
-
 #: The longest piece of code that a line of explanation repeats, in characters.
 _LONGEST = 60
+
+#: The name of what a `for` calls.
+LOOP = "for"
 
 #: Where code is: a frame that runs, or its line in a traceback.
 Step = Union[types.FrameType, types.TracebackType]
@@ -31,7 +29,7 @@ Step = Union[types.FrameType, types.TracebackType]
 class Place(NamedTuple):
     """A call, and where in the program it stands."""
 
-    #: The name of what was called; "" if that is not known.
+    #: The name of what was called, LOOP for that of a `for`; "" if that is not known.
     name: str
     #: The socket, poller, device... whose call it is; None if that is not known.
     thing: Any
@@ -42,9 +40,9 @@ class Place(NamedTuple):
     function: str
 
 
-def steps_of(traceback: Optional[types.TracebackType]) -> List[Step]:
+def steps_of(traceback: Optional[types.TracebackType]) -> List[types.TracebackType]:
     """The lines of a traceback, the outermost first."""
-    steps: List[Step] = []
+    steps: List[types.TracebackType] = []
     while traceback is not None:
         steps.append(traceback)
         traceback = traceback.tb_next
@@ -88,40 +86,26 @@ def awaited(steps: Sequence[Step]) -> Optional[Place]:
     return _place(steps[outside], node.value if isinstance(node, ast.Await) else node)
 
 
-def blocking_call(steps: Sequence[Step]) -> Optional[Place]:
-    """The call in the notebook's own code that waits for something else than us; None if other code is at work."""
-    outside = _outside(steps, _BLOCKING_WAITERS)
-    if outside is None or outside + 1 == len(steps):
-        return None
-    if _frame(steps[outside]).f_globals.get("__name__") != "__main__":
-        # Which part of a library waits is worth its whole traceback.
-        return None
-    place = _place(steps[outside], _node(steps[outside], ast.Call))
-    return place if place.code else None
-
-
 def is_ours(thing: Any) -> bool:
     """Whether it is an object of this package, or of a class derived from one."""
     return any(kind.__module__.partition(".")[0] == "brokerless" for kind in type(thing).__mro__)
 
 
-def holds_ours(steps: Sequence[Step]) -> bool:
-    """Whether a local variable of these frames is an object of ours, or has one in it or as an attribute."""
-    for step in steps:
-        frame = _frame(step)
-        if frame.f_locals is frame.f_globals:
-            # The notebook's own names, which stay.
-            continue
-        for value in list(frame.f_locals.values()):
-            held: List[Any] = [value]
-            if isinstance(value, (list, tuple, set, frozenset)):
-                held += value
-            elif isinstance(value, dict):
-                held += value.values()
-            else:
-                held += getattr(value, "__dict__", {}).values()
-            if any(is_ours(one) for one in held):
-                return True
+def holds_ours(frame: types.FrameType) -> bool:
+    """Whether a local variable of this frame is an object of ours, or has one in it or as an attribute."""
+    if frame.f_locals is frame.f_globals:
+        # The notebook's own names, which stay.
+        return False
+    for value in list(frame.f_locals.values()):
+        held: List[Any] = [value]
+        if isinstance(value, (list, tuple, set, frozenset)):
+            held += value
+        elif isinstance(value, dict):
+            held += value.values()
+        else:
+            held += getattr(value, "__dict__", {}).values()
+        if any(is_ours(one) for one in held):
+            return True
     return False
 
 
@@ -152,7 +136,7 @@ def _node(step: Step, kinds: Any) -> Optional[ast.AST]:
     if sys.version_info >= (3, 11):
         positions = next(itertools.islice(frame.f_code.co_positions(), instruction // 2, None), (None,) * 4)
         # Two calls may begin at the same place, but not end there.
-        exact = [node for node in found if _end(node) == (positions[1], positions[3])]
+        exact = [node for node in found if (positions[1], positions[3]) in _ends(node)]
         if exact:
             return exact[0]  # type: ignore[no-any-return]
     found = [node for node in found if node.lineno == line]
@@ -161,9 +145,10 @@ def _node(step: Step, kinds: Any) -> Optional[ast.AST]:
     return found[0] if len(found) == 1 else None
 
 
-def _end(node: Any) -> Tuple[Any, Any]:
-    piece = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node
-    return piece.end_lineno, piece.end_col_offset
+def _ends(node: Any) -> List[Tuple[Any, Any]]:
+    """Where a call ends; a loop calls at the end of what it goes through, or (Python 3.11) at its own."""
+    pieces = [node.iter, node] if isinstance(node, (ast.For, ast.AsyncFor)) else [node]
+    return [(piece.end_lineno, piece.end_col_offset) for piece in pieces]
 
 
 def _source(frame: types.FrameType) -> str:
@@ -195,7 +180,7 @@ def _called(frame: types.FrameType, node: Optional[ast.AST]) -> Tuple[str, Any]:
     if isinstance(node, ast.Await):
         node = node.value
     if isinstance(node, (ast.For, ast.AsyncFor)):
-        return "iteration", _value(frame, node.iter)
+        return LOOP, _value(frame, node.iter)
     if not isinstance(node, ast.Call):
         return "", None
     if isinstance(node.func, ast.Attribute):

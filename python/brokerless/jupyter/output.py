@@ -10,6 +10,7 @@ A ZMQStream's callbacks belong to the cell that asked for them: the loop calls t
 
 from __future__ import annotations
 
+import _thread
 import functools
 import sys
 import threading
@@ -24,8 +25,8 @@ _INHERITED = frozenset(("parent_header", "shell_parent", "shell_parent_ident", "
 
 _Inherited = List[Tuple["ContextVar[Any]", Any]]
 
-#: What was there before: (class, name) -> (theirs, ours).
-_patched: Dict[Tuple[type, str], Tuple[Any, Any]] = {}
+#: What was there before: (class or module, name) -> (theirs, ours).
+_patched: Dict[Tuple[Any, str], Tuple[Any, Any]] = {}
 #: ipykernel 6's publisher of what is displayed, which knows one cell for all threads.
 _publisher: Any = None
 
@@ -36,6 +37,8 @@ def load(shell: Any) -> None:
     unload(shell)
     if not getattr(sys.flags, "thread_inherit_context", False):
         _patch(threading.Thread, "start", _starting)
+    # `threading` has it under a name of its own: this is for who calls it himself.
+    _patch(_thread, "start_new_thread", _starting_new)
     _patch(ThreadPoolExecutor, "submit", _submitting)
     if hasattr(shell, "kernel"):
         from ..eventloop.zmqstream import ZMQStream
@@ -61,7 +64,7 @@ def unload(shell: Any) -> None:
         _publisher = None
 
 
-def _patch(owner: type, name: str, make: Callable[[Any, Callable[[], bool]], Any]) -> None:
+def _patch(owner: Any, name: str, make: Callable[[Any, Callable[[], bool]], Any]) -> None:
     theirs = owner.__dict__[name]
     ours = make(theirs, lambda: _patched.get((owner, name), (None, None))[1] is ours)
     _patched[owner, name] = theirs, ours
@@ -83,6 +86,15 @@ def _starting(theirs: Any, wanted: Callable[[], bool]) -> Any:
             del self._bootstrap
 
     return start
+
+
+def _starting_new(theirs: Any, wanted: Callable[[], bool]) -> Any:
+    @functools.wraps(theirs)
+    def start_new_thread(function: Any, *args: Any) -> Any:
+        home = _home() if wanted() and callable(function) else None
+        return theirs(function if home is None else functools.partial(home.run, function), *args)
+
+    return start_new_thread
 
 
 def _submitting(theirs: Any, wanted: Callable[[], bool]) -> Any:

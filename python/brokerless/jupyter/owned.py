@@ -44,7 +44,7 @@ def load(shell: Any) -> None:
     for name, magic in zip(_MAGICS, (_keep_magic, _own_magic)):
         shell.register_magic_function(magic, magic_kind="line", magic_name=name)
     _former_hook, threading.excepthook = threading.excepthook, _thread_failed
-    _port_holder.process_name = _peer_name
+    _port_holder.peer_name = _peer_name
 
 
 def unload(shell: Any) -> None:
@@ -56,9 +56,14 @@ def unload(shell: Any) -> None:
     cells.began.remove(_began)
     for name in _MAGICS:
         shell.magics_manager.magics["line"].pop(name, None)
-    _port_holder.process_name = _no_name
+    _port_holder.peer_name = _no_name
     if threading.excepthook is _thread_failed and _former_hook is not None:
         threading.excepthook, _former_hook = _former_hook, None
+
+
+def is_on() -> bool:
+    """Whether cells close what they opened, as `%own` says."""
+    return _on
 
 
 def keep(*things: Any) -> None:
@@ -87,10 +92,11 @@ def _thread_failed(args: Any) -> None:
 
 
 def _peer_name(pid: int) -> Optional[str]:
-    """What the notebook calls a process."""
+    """Which peer of the notebook a process is, and how it is ended."""
     from . import peers
 
-    return next((f"the peer {peer.name}" for peer in peers.find() if peer.pid == pid), None)
+    found = next((peer.name for peer in peers.find() if peer.pid == pid and peer.kind == "process"), None)
+    return None if found is None else f"the peer {found} holds it: `%stop {found}` ends it"
 
 
 def _no_name(_pid: int) -> Optional[str]:
@@ -104,19 +110,31 @@ def _keep_magic(line: str) -> None:
     """Have what a cell opens outlive the cell's next run.
 
     `%keep` anywhere in a cell: everything that this run of it opens, before and after. `%keep sock device`: what these
-    variables have, whichever cell has opened it. Without it, a cell that is run again first closes what its last run opened.
+    variables have, or the peers that are called so, whichever cell has opened it. Without it, a cell that is run again first
+    closes what its last run opened.
     """
     names = line.split()
     cell = cells.current()
     if not names and cell is not None:
         cell.keeps = True
     for name in names:
-        if name not in _shell.user_ns:
-            raise _usage(f"there is no variable {name!r}: %keep, or %keep and the names of variables")
+        is_peers = _keep_peer(name)
+        if name not in _shell.user_ns and not is_peers:
+            raise _usage(f"there is no variable {name!r}, and no peer: %keep, or %keep and the names of such")
         try:
-            keep(_shell.user_ns[name])
+            keep(_shell.user_ns.get(name))
         except TypeError as error:
-            raise _usage(f"{name}: {error}") from None
+            if not is_peers:
+                raise _usage(f"{name}: {error}") from None
+
+
+def _keep_peer(name: str) -> bool:
+    from . import peers
+
+    found = [peer for peer in peers.find() if peer.is_alive and peer.name == name]
+    for peer in found:
+        peer.kept = True
+    return bool(found)
 
 
 def _own_magic(line: str) -> None:

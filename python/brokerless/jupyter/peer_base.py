@@ -26,6 +26,9 @@ class Peer(abc.ABC):
         self.output = output
         #: The cell that started it.
         self.cell = cells.current()
+        #: Whether the next run of its cell ends it, if that starts no peer in its place; and what `%keep` says of it.
+        self.kill_on_rerun = True
+        self.kept = False
         #: Set when it has ended, and all that it wrote is in its cell.
         self.ended = threading.Event()
         #: Whether someone had it ended: "stopped" or "replaced".
@@ -63,6 +66,13 @@ class Peer(abc.ABC):
     def age(self) -> float:
         """For how many seconds it runs, or ran."""
         return (self._over or time.monotonic()) - self._started
+
+    def is_left_by(self, cell: Optional[cells.Cell]) -> bool:
+        """Whether an earlier run of this cell has started it, and nobody wants it to outlive that."""
+        mine = self.cell
+        if cell is None or mine is None or mine is cell or mine.id != cell.id:
+            return False
+        return not (self.kept or mine.keeps)
 
     @property
     def is_alive(self) -> bool:

@@ -1,6 +1,6 @@
-"""The program that a peer's process runs, started by its path: `python -u peer_child.py NAME CONTROL RECORDS PARENT`.
+"""The program that a peer's process runs, started by its path: `python -u peer_child.py NAME CONTROL RECORDS LIFE PARENT`.
 
-CONTROL and RECORDS are the file descriptors of two pipes, PARENT the kernel's process id. Before brokerless can be imported,
+CONTROL, RECORDS and LIFE are the file descriptors of three pipes, PARENT the kernel's process id. Before brokerless can be imported,
 the kernel has to say where it is; so this file needs nothing but Python, and what it starts is in peer_run.
 """
 
@@ -8,11 +8,15 @@ import json
 import os
 import signal
 import sys
+from typing import Optional  # noqa: F401  # for comments
 
 
-def die_with(parent):  # type: (int) -> None
-    """Has the system end this process when the kernel ends, however it ends."""
-    if sys.platform.startswith("linux"):
+def die_with(parent, life=None):  # type: (int, Optional[int]) -> None
+    """Has the system end this process when its parent ends, however that ends; with a pipe `life`, all of its group, too.
+
+    The parent has the other end of that pipe, nobody else has it, and nothing is written to it.
+    """
+    if sys.platform.startswith("linux") and not (life is not None and _group_ends_with(life)):
         import ctypes
 
         PR_SET_PDEATHSIG = 1
@@ -22,13 +26,28 @@ def die_with(parent):  # type: (int) -> None
         os._exit(1)
 
 
+def _group_ends_with(life):  # type: (int) -> bool
+    """Has SIGKILL sent to this process's group when the other end of a pipe is closed; whether this system can."""
+    import fcntl
+
+    try:
+        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+    except OSError:
+        # What only looks like Linux may not know that.
+        return False
+    return True
+
+
 def main():  # type: () -> None
     """Reads from the kernel what to do, and does it."""
-    name, control, records, parent = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    die_with(parent)
+    name = sys.argv[1]
+    control, records, life, parent = (int(word) for word in sys.argv[2:])
+    die_with(parent, life)
     # What this process starts is not to hold these.
-    os.set_inheritable(control, False)
-    os.set_inheritable(records, False)
+    for pipe in (control, records, life):
+        os.set_inheritable(pipe, False)
     # An interpreter started by one that ignores interrupts ignores them as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     size = int(_read(control, 16))

@@ -42,9 +42,10 @@ def register(shell: Any) -> None:
         %%peer NAME [--wait] [--env name=expression]... [--python PATH] [--thread] [--kill-on-rerun | --no-kill-on-rerun]
 
         What it prints appears in this cell as it comes, also after the cell has returned, and so does a traceback if it
-        ends with one. It has nothing of the notebook's but what it is given; it ends with the kernel at the latest.
+        ends with one. It has nothing of the notebook's but what it is given; it ends with the kernel at the latest, and
+        before when its cell is run again as something else. What it has started in its turn ends with it.
 
-        NAME: what `%peers` and `%stop` call it. A peer of that name is ended first, and one that this cell has started before.
+        NAME: what `%peers`, `%stop` and `%keep` call it. A peer of that name is ended first, and one that this cell has started before.
 
         --wait: return when the peer has ended; the cell fails if the peer does. An interrupt ends the wait, not the peer.
 
@@ -56,25 +57,31 @@ def register(shell: Any) -> None:
 
         --thread: run the cell in a thread of the kernel instead. It sees the notebook's variables.
 
-        --no-kill-on-rerun: refuse to start while a peer of that name runs. The default is --kill-on-rerun.
+        --no-kill-on-rerun: refuse to start while a peer of that name runs, and leave this one when its cell is run again as
+        something else. The default is --kill-on-rerun.
         """
         shown: Optional[_Shown] = _told_in_a_line(lambda: _peer(shell, line, cell))
         return shown
 
     def list_peers(line: str) -> Any:
         """Lists the peers: their names, states, endpoints, messages sent and received, and for how long they run."""
-        if line.strip():
-            raise UsageError(f"%peers takes nothing, not {line.strip()!r}")
-        return peers.table()
+
+        def listed() -> Any:
+            peer_line.parse_peers(line)
+            return peers.table()
+
+        return _told_in_a_line(listed)
 
     def stop(line: str) -> None:
         """Ends peers: `%stop NAME NAME...`, or `%stop --all`.
 
-        A process gets SIGINT, then SIGTERM, then SIGKILL, if the one before does not end it. Of a thread the sockets that it
+        A process gets SIGINT, then SIGTERM, then SIGKILL, if the one before does not end it; then what it has started gets
+        SIGTERM, then SIGKILL. Of a thread the sockets that it
         has opened are closed; if that does not end it, KeyboardInterrupt is raised in it.
         """
         _told_in_a_line(lambda: _stop(line))
 
+    shell.input_transformers_cleanup.append(_with_body)
     shell.register_magic_function(peer, "cell", "peer")
     shell.register_magic_function(list_peers, "line", "peers")
     shell.register_magic_function(stop, "line", "stop")
@@ -84,10 +91,19 @@ def register(shell: Any) -> None:
 
 def unregister(shell: Any) -> None:
     """Takes them away again."""
+    if _with_body in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(_with_body)
     for kind, name in (("cell", "peer"), ("line", "peers"), ("line", "stop")):
         shell.magics_manager.magics[kind].pop(name, None)
     for key in ("%stop", "%%peer"):
         shell.strdispatchers["complete_command"].strs.pop(key, None)
+
+
+def _with_body(lines: List[str]) -> List[str]:
+    """IPython calls no magic for a cell that has nothing else, and `%%peer --help` is such a cell."""
+    words = lines[0].split() if len(lines) == 1 else []
+    asks = words[:1] == ["%%peer"] and not peer_line.HELP.isdisjoint(words)
+    return [f"{lines[0].rstrip()}\n", "pass\n"] if asks else lines
 
 
 def _matches(event: Any, running: bool) -> List[str]:
@@ -98,8 +114,11 @@ def _matches(event: Any, running: bool) -> List[str]:
 def _told_in_a_line(call: Callable[[], Any]) -> Any:
     try:
         return call()
+    except peer_line.Help as asked:
+        print(f"usage: {asked}")
     except (peer_line.BadLine, CannotStart, CannotHandOver) as error:
         raise UsageError(str(error)) from None
+    return None
 
 
 def _stop(line: str) -> None:
@@ -113,6 +132,9 @@ def _stop(line: str) -> None:
             there_are = f"there are {', '.join(known)}" if known else "there are none"
             raise UsageError(f"no peer is called {' or '.join(unknown)}: {there_are}")
         chosen = [known[name] for name in names]
+        for peer in chosen:
+            if not peer.is_alive:
+                print(f"the peer {peer.name} has ended before: {peer.state}")
     _end(chosen, "stopped")
 
 
@@ -132,10 +154,12 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
     if asked.thread:
         thread = ThreadPeer(asked.name, shell, output, asked.wait, source)
         peers.add(thread)
+        thread.kill_on_rerun = asked.kill_on_rerun
         value = thread.wait() if asked.wait else None
     else:
         try:
             process = ProcessPeer(asked.name, shell, output, asked.wait or python is not None, python)
+            process.kill_on_rerun = asked.kill_on_rerun
             peers.add(process)
             process.hand_over(source, variables)
             if python is not None:
@@ -152,11 +176,7 @@ def _peer(shell: Any, line: str, cell: str) -> Optional[_Shown]:
 
 def _is_replaced(peer: Any, name: str) -> bool:
     """Whether the peer has the name, or this cell has started it in an earlier run, under another name maybe."""
-    cell = cells.current()
-    is_from_earlier_run = (
-        cell is not None and peer.cell is not None and peer.cell is not cell and peer.cell.id == cell.id
-    )
-    return bool(peer.name == name or is_from_earlier_run)
+    return bool(peer.name == name or peer.is_left_by(cells.current()))
 
 
 def _as_python(shell: Any, cell: str, asked: peer_line.PeerLine) -> str:
@@ -202,12 +222,5 @@ def _end(chosen: List[Any], reason: str) -> None:
         raise interrupted(told) from None
     if left:
         sys.stdout.flush()
-        told = "; ".join(_why_not(peer) for peer in left)
+        told = "; ".join(peers.why_not(peer) for peer in left)
         raise UsageError(told)
-
-
-def _why_not(peer: Any) -> str:
-    if isinstance(peer, ThreadPeer):
-        where = peer.where()
-        return f"the thread of the peer {peer.name} does not end{f' (in {where})' if where else ''}"
-    return f"the process {peer.pid} of the peer {peer.name} does not end"

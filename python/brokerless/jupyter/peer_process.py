@@ -1,7 +1,4 @@
-"""A peer's process, as the kernel sees it: starts it, hands over what it needs, carries its output to its cell.
-
-Only the process itself is ended with the kernel or by `%stop`; what it has started in turn is its own affair.
-"""
+"""A peer's process, as the kernel sees it: starts it, hands over what it needs, carries its output to its cell."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from . import peer_frames
+from . import peer_frames, peer_session
 from .peer_base import Peer
 from .peer_output import CellOutput
 from .peer_start import in_lasting_thread
@@ -61,6 +58,8 @@ class ProcessPeer(Peer):
         self._answered = threading.Condition()
         self._control_lock = threading.Lock()
         self._is_abandoned = False
+        #: Held while the process gets a signal, or the system is told to forget it.
+        self._number_lock = threading.Lock()
         try:
             in_lasting_thread(self._start)
         except KeyboardInterrupt:
@@ -70,24 +69,27 @@ class ProcessPeer(Peer):
     def _start(self) -> None:
         control, self._control = os.pipe()
         self._told, records = os.pipe()
+        life, self._life = peer_session.open_life()
         try:
             self._process = subprocess.Popen(
-                [self._python, "-u", _PROGRAM, self.name, str(control), str(records), str(os.getpid())],
+                [self._python, "-u", _PROGRAM, self.name, str(control), str(records), str(life), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                pass_fds=(control, records),
+                pass_fds=(control, records, life),
                 # An interrupt of the kernel goes to all of its group.
                 start_new_session=True,
             )
         except OSError as error:
             os.close(self._control)
             os.close(self._told)
+            peer_session.close_life(self._life)
             raise CannotStart(f"{self._python} cannot be run: {error.strerror}") from None
         finally:
             os.close(control)
             os.close(records)
+            os.close(life)
         assert self._process.stdout is not None and self._process.stderr is not None
         self._plain = {
             self._process.stdout.fileno(): peer_frames.STDOUT,
@@ -184,9 +186,10 @@ class ProcessPeer(Peer):
             poller.register(source, select.POLLIN)
         patience = _LOOK
         last_rounds = 0
+        is_gone = False
         while last_rounds < 16:
             # What it wrote before it ended is there by now.
-            is_gone = self._process.poll() is not None
+            is_gone = is_gone or self._has_gone()
             ready = {source for source, _ in poller.poll(0 if is_gone else patience)}
             plain = [source for source in self._plain if source in ready]
             # Its records are older than what is in the plain outputs: it writes none while there is something in these.
@@ -201,6 +204,13 @@ class ProcessPeer(Peer):
                 # A process that it left behind may write on and on.
                 last_rounds += 1
         self._end()
+
+    def _has_gone(self) -> bool:
+        """Whether the process has ended, and with it all that it has started."""
+        if peer_session.has_ended(self._process.pid):
+            peer_session.end(self._process.pid)
+        with self._number_lock:
+            return self._process.poll() is not None
 
     def _read(self, source: int) -> bool:
         """Reads all that is there; False at the end of what there will ever be."""
@@ -267,6 +277,7 @@ class ProcessPeer(Peer):
             os.close(self._control)
             self._control = -1
         os.close(self._told)
+        peer_session.close_life(self._life)
         for plain in (self._process.stdout, self._process.stderr):
             assert plain is not None
             plain.close()
@@ -292,7 +303,9 @@ class ProcessPeer(Peer):
         if not self._is_ready.is_set():
             # Nothing of the cell has run that could want to know.
             step = 2
-        self._process.send_signal((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)[step])
+        with self._number_lock:
+            if self._process.returncode is None:
+                os.kill(self._process.pid, (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)[step])
 
     @property
     def pid(self) -> Optional[int]:

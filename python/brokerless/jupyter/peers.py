@@ -1,6 +1,7 @@
 """The notebook's peers: cells that run beside the others, each in a process of its own or in a thread of the kernel.
 
-`%%peer NAME` starts one, `%peers` lists them, `%stop` ends them; a peer ends with the kernel at the latest.
+`%%peer NAME` starts one, `%peers` lists them, `%stop` ends them. A cell owns its peer as it does its sockets: run again, it ends
+the one of its last run. A peer ends with the kernel at the latest.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import atexit
 import os
 import time
+import warnings
 from typing import Any, Dict, List, Sequence
 
-from . import peer_base, peer_table, peer_thread
+from . import cells, owned, peer_base, peer_table, peer_thread
 from .peer_base import Peer
 from .peer_process import ProcessPeer
 
@@ -71,6 +73,7 @@ def load(shell: Any) -> None:
     from . import peer_magics
 
     peer_thread.watch()
+    cells.began.append(_began)
     atexit.register(_end_all)
     peer_magics.register(shell)
 
@@ -80,10 +83,29 @@ def unload(shell: Any) -> None:
     from . import peer_magics
 
     peer_magics.unregister(shell)
+    if _began in cells.began:
+        cells.began.remove(_began)
     _end_all()
     atexit.unregister(_end_all)
     peer_thread.unwatch()
     _peers.clear()
+
+
+def why_not(peer: Peer) -> str:
+    """Says of a peer that could not be ended what it is, and where."""
+    if isinstance(peer, peer_thread.ThreadPeer):
+        where = peer.where()
+        return f"the thread of the peer {peer.name} does not end{f' (in {where})' if where else ''}"
+    return f"the process {peer.pid} of the peer {peer.name} does not end"
+
+
+def _began(cell: cells.Cell) -> None:
+    # `%%peer` itself ends the one that it replaces, or refuses to.
+    if not owned.is_on() or cell.source.lstrip().startswith("%%peer"):
+        return
+    mine = [peer for peer in find() if peer.is_alive and peer.kill_on_rerun and peer.is_left_by(cell)]
+    for peer in stop(mine):
+        warnings.warn(why_not(peer), RuntimeWarning, stacklevel=2)
 
 
 def _end_all() -> None:

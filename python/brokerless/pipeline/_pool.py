@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from ..jupyter.peer_start import in_lasting_thread
 from .codecs import CodecLike
 from .reliable import ReliableWorker
 from .reliable_stats import WorkerTally
+
+if TYPE_CHECKING:
+    from ..security.keys import Keys
 
 __all__ = ["Pool", "how_many", "pickled"]
 
@@ -76,8 +79,11 @@ class Pool:
         context: Any,
         tallies: Callable[[], List[WorkerTally]],
         failed: Callable[[str], None],
+        keys: Optional[Keys] = None,
+        server_key: Optional[bytes] = None,
     ) -> None:
         self._source, self._sink = source, sink
+        self._keys, self._server_key = keys, server_key
         self._tallies, self._failed = tallies, failed
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -92,7 +98,8 @@ class Pool:
         if threads:
             for number in range(1, workers + 1):
                 name = f"thread {number} (process {os.getpid()})"
-                worker = ReliableWorker(source, sink, codec=codec, name=name, context=context)
+                secrets: Any = {"keys": keys, "server_key": server_key}
+                worker = ReliableWorker(source, sink, codec=codec, name=name, context=context, **secrets)
                 self._threads.append(worker)
                 worker.start(fn)
             return
@@ -182,6 +189,8 @@ class Pool:
                 "label": f"worker {number}",
                 "source": self._source,
                 "sink": self._sink,
+                "keys": None if self._keys is None else self._keys._pair(),
+                "server_key": None if self._server_key is None else self._server_key.decode("ascii"),
                 "size": len(self._function),
             }
         ).encode("ascii")

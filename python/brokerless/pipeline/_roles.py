@@ -94,6 +94,15 @@ def open_socket(context: Optional[Any], kind: SocketType, **options: int) -> Any
     return socket
 
 
+def secure_end(socket: Any, keys: Optional[Any], **others: Any) -> Optional[Any]:
+    """What a role does with its `keys`: see the function of that name in `security.ends`, imported where there are any."""
+    if keys is None and all(others.get(name) is None for name in ("clients", "server_key")):
+        return None
+    from ..security.ends import secure_end
+
+    return secure_end(socket, keys, **others)
+
+
 def bar_class() -> Any:
     """tqdm's bar, for a notebook or a terminal, whichever this is."""
     try:

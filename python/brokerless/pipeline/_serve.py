@@ -29,5 +29,10 @@ def serve(begin: Dict[str, Any], function: bytes) -> None:
         install_in_children()
     fn, codec = pickle.loads(function)
     name = name_of_process(begin["label"], os.getpid())
-    with ReliableWorker(begin["source"], begin["sink"], codec=codec, name=name) as worker:
+    secrets: Dict[str, Any] = {}
+    if begin["keys"] is not None:
+        from ..security.keys import Keys
+
+        secrets = {"keys": Keys(*begin["keys"]), "server_key": begin["server_key"]}
+    with ReliableWorker(begin["source"], begin["sink"], codec=codec, name=name, **secrets) as worker:
         worker.run(fn)

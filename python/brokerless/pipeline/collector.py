@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Optional
 
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import RESULTS, BoundRole, count, open_socket, queue_for, refuse_options, reliable_class
+from ._roles import RESULTS, BoundRole, count, open_socket, queue_for, refuse_options, reliable_class, secure_end
 from .errors import EndOfStream
+
+if TYPE_CHECKING:
+    from ..security.clients import Clients
+    from ..security.keys import Keys
 
 __all__ = ["Collector", "CollectorStats"]
 
@@ -28,7 +32,8 @@ class Collector(BoundRole):
     """Takes the workers' results: counts them, lists them, or hands them over one by one.
 
     `endpoint` is bound: "tcp://*:5558", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
-    The context is `zmq.Context.instance()` if none is given. `socket` is the PULL socket, for everything else.
+    The context is `zmq.Context.instance()` if none is given. With `keys`, results are encrypted, and only those of `clients`
+    are taken: see zmq.secure(). `socket` is the PULL socket, for everything else.
 
     With `reliable=True` it is a ReliableCollector: each result comes exactly once; the further arguments are described there.
 
@@ -51,11 +56,15 @@ class Collector(BoundRole):
         context: Optional[Any] = None,
         grace: float = 0.25,
         reliable: bool = False,
+        keys: Optional[Keys] = None,
+        clients: Optional[Clients] = None,
         **options: Any,
     ) -> None:
         refuse_options(reliable, options)
         self.socket = open_socket(context, SocketType.PULL, RCVHWM=queue_for([endpoint], RESULTS))
         try:
+            #: Who may come, with keys: see zmq.secure().
+            self.gate = secure_end(self.socket, keys, binds=True, connects=False, clients=clients)
             self._stream: Any = _core.Stream(self.socket, grace)
             self.socket.bind(endpoint)
         except BaseException:

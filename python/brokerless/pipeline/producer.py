@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional
 
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import QUEUE, BoundRole, bar_class, count, open_socket, refuse_options, reliable_class
+from ._roles import QUEUE, BoundRole, bar_class, count, open_socket, refuse_options, reliable_class, secure_end
+
+if TYPE_CHECKING:
+    from ..security.clients import Clients
+    from ..security.keys import Keys
 
 __all__ = ["Producer", "ProducerStats"]
 
@@ -27,7 +31,8 @@ class Producer(BoundRole):
     """Hands out jobs, as JSON, to the workers that connect: each job to one of them, in turn.
 
     `endpoint` is bound: "tcp://*:5557", or "tcp://127.0.0.1:*" for any free port; the attribute `endpoint` says which.
-    The context is `zmq.Context.instance()` if none is given.
+    The context is `zmq.Context.instance()` if none is given. With `keys`, jobs are encrypted, and only `clients` get any: see
+    zmq.secure().
 
     With `reliable=True` it is a ReliableProducer: no job is lost when a worker dies; the further arguments are described there.
 
@@ -43,10 +48,21 @@ class Producer(BoundRole):
         made: Producer = object.__new__(reliable_class(cls, Producer, kwargs))
         return made
 
-    def __init__(self, endpoint: str, *, context: Optional[Any] = None, reliable: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        context: Optional[Any] = None,
+        reliable: bool = False,
+        keys: Optional[Keys] = None,
+        clients: Optional[Clients] = None,
+        **options: Any,
+    ) -> None:
         refuse_options(reliable, options)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
+            #: Who may come, with keys: see zmq.secure().
+            self.gate = secure_end(self.socket, keys, binds=True, connects=False, clients=clients)
             self.socket.watch()
             self.socket.bind(endpoint)
         except BaseException:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Optional, Sequence, Union
 from weakref import ref
 
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again, ZMQError
-from ._roles import count, open_socket
+from ._roles import count, open_socket, secure_end
 from .codecs import CodecLike, codecs_of
 from .collector import Collector
 from .errors import EndOfStream, RoleError
 from .producer import Producer, _progress
 from .reliable_stats import ReliableCollectorStats, ReliableProducerStats, WorkerTally
 from .worker import Worker, WorkerStats, name_of_worker
+
+if TYPE_CHECKING:
+    from ..security.clients import Clients, Key
+    from ..security.keys import Keys
 
 __all__ = [
     "ReliableCollector",
@@ -52,7 +56,7 @@ class ReliableProducer(Producer):
     Workers ask for as many jobs as they do in a moment. `window` is how many jobs there may be from the oldest that is not done
     to the newest, `window_bytes` how large they may be together; send() and send_all() wait when there are more. `codec` is
     what jobs are written in: see `pipeline.codecs_of()`. `heartbeat` is the time in seconds after which who has nothing to
-    say gives a sign of life.
+    say gives a sign of life. `keys` and `clients` are those of zmq.secure(); its Gate is the attribute `gate`.
 
     Guarantees: each job is done at least once, or reported as an error; its result comes to the collector's program exactly
     once, as long as producer and collector live. Any thread may call any method. Each wait can be interrupted.
@@ -72,6 +76,8 @@ class ReliableProducer(Producer):
         heartbeat: float = 1.0,
         heartbeat_timeout: float = 5.0,
         job_timeout: Optional[float] = None,
+        keys: Optional[Keys] = None,
+        clients: Optional[Clients] = None,
     ) -> None:
         if not reliable:
             raise ValueError("a ReliableProducer is reliable; Producer(endpoint) is the plain one")
@@ -87,6 +93,7 @@ class ReliableProducer(Producer):
                 raise ValueError(f"{name} is a number from {least} to {most}, not {value}")
         self.socket = open_socket(context, SocketType.ROUTER, LINGER=_LINGER)
         try:
+            self.gate = secure_end(self.socket, keys, binds=True, connects=False, clients=clients)
             _core.Dispatcher.prepare(self.socket)
             self.socket.watch()
             self.socket.bind(endpoint)
@@ -225,7 +232,8 @@ class ReliableCollector(Collector):
 
     The stream is over when each producer whose results have come has ended, and all its results are here: nobody guesses. A
     producer that was closed before raises Incomplete in their place. `window` is how many results may wait for the program
-    before workers, and then producers, wait for it. `codec`, `heartbeat` and `heartbeat_timeout` are as for ReliableProducer.
+    before workers, and then producers, wait for it. `codec`, `heartbeat`, `heartbeat_timeout`, `keys` and `clients` are as for
+    ReliableProducer.
 
     Guarantees: any thread may call any method, and each result goes to one caller. Each wait can be interrupted, and ends
     when its time is over; no result is lost by that.
@@ -242,6 +250,8 @@ class ReliableCollector(Collector):
         window: int = RESULTS,
         heartbeat: float = 1.0,
         heartbeat_timeout: float = 5.0,
+        keys: Optional[Keys] = None,
+        clients: Optional[Clients] = None,
     ) -> None:
         if not reliable:
             raise ValueError("a ReliableCollector is reliable; Collector(endpoint) is the plain one")
@@ -251,6 +261,7 @@ class ReliableCollector(Collector):
             raise ValueError(f"window is a number of results, 1 or more, not {window}")
         self.socket = open_socket(context, SocketType.ROUTER, LINGER=_LINGER)
         try:
+            self.gate = secure_end(self.socket, keys, binds=True, connects=False, clients=clients)
             _core.Gatherer.prepare(self.socket)
             self.socket.watch()
             self.socket.bind(endpoint)
@@ -333,7 +344,7 @@ class ReliableWorker(Worker):
     """Calls a function for each job of a reliable producer: `Worker(source, sink, reliable=True, ...)` makes one.
 
     `source` is the endpoint of the producer, `sink` that of the collector; `codec` must be theirs. `name` tells it from all
-    other workers, and is made up if not given.
+    other workers, and is made up if not given. `keys`, `server_key` and `sink_key` are as for the plain Worker.
 
     It asks for as many jobs as it does in a moment, keeps each result until the collector has acknowledged it, and comes back by
     itself when a link breaks. It works until the producer says that all is done, or until it is stopped; then it gives back
@@ -351,6 +362,9 @@ class ReliableWorker(Worker):
         reliable: bool = True,
         codec: CodecLike = "json",
         name: Optional[str] = None,
+        keys: Optional[Keys] = None,
+        server_key: Optional[Key] = None,
+        sink_key: Optional[Key] = None,
     ) -> None:
         if not reliable:
             raise ValueError("a ReliableWorker is reliable; Worker(source, sink) is the plain one")
@@ -366,7 +380,9 @@ class ReliableWorker(Worker):
         self.source = open_socket(context, SocketType.DEALER, LINGER=_LINGER)
         try:
             self.sink = open_socket(context, SocketType.DEALER, LINGER=_LINGER)
-            for socket, endpoint in ((self.source, source), (self.sink, sink)):
+            of_sink = sink_key if sink_key is not None else server_key
+            for socket, endpoint, key in ((self.source, source, server_key), (self.sink, sink, of_sink)):
+                secure_end(socket, keys, binds=False, connects=True, server_key=key)
                 _core.Service.prepare(socket)
                 socket.watch()
                 socket.connect(endpoint)

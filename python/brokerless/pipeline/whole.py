@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
 import threading
 import time
 import warnings
-from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, TypeVar, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
 from weakref import WeakMethod, finalize
 
 from .. import _opened
@@ -20,6 +34,10 @@ from ._roles import bar_class, count
 from .codecs import CodecLike
 from .reliable import RESULTS, WINDOW, WINDOW_BYTES, ReliableCollector, ReliableProducer
 from .reliable_stats import WorkerTally
+
+if TYPE_CHECKING:
+    from ..security.clients import Clients
+    from ..security.keys import Keys
 
 __all__ = ["Pipeline", "PipelineStats", "WorkersFailed"]
 
@@ -89,7 +107,8 @@ class Pipeline(Watched):
     them only this machine's workers can, through files in a folder that only this user may enter.
 
     `codec`, `retries`, `max_deliveries`, `window`, `window_bytes`, `heartbeat`, `heartbeat_timeout` and `job_timeout` are as for
-    ReliableProducer. A local process that is silent for too long is killed, and started again.
+    ReliableProducer. A local process that is silent for too long is killed, and started again. With `keys`, what goes over `jobs` and
+    `results` is encrypted, and besides this machine's workers only those of `clients` may join: see zmq.secure().
 
     Guarantees: each item's result comes exactly once, or its JobError does. Any thread may look; one at a time may map().
     """
@@ -114,12 +133,18 @@ class Pipeline(Watched):
         heartbeat_timeout: float = 5.0,
         job_timeout: Optional[float] = None,
         context: Optional[Any] = None,
+        keys: Optional[Keys] = None,
+        clients: Optional[Clients] = None,
     ) -> None:
         size, as_threads = how_many(workers, threads)
-        if size == 0 and (jobs is None or results is None):
+        alone = jobs is None or results is None
+        if size == 0 and alone:
             raise ValueError(
                 "without workers here, jobs= and results= say where others connect: jobs='tcp://*:5557', ..."
             )
+        if alone and (keys is not None or clients is not None):
+            raise TypeError("keys= and clients= are for jobs= and results=, where others connect; nobody else can here")
+        own, guarded = _secured(keys, clients)
         self._remove: Callable[[], Any] = lambda: None
         self._lock = threading.Lock()
         self._mapping = False
@@ -130,7 +155,7 @@ class Pipeline(Watched):
         self._pool: Optional[Pool] = None
         self._collector: Optional[ReliableCollector] = None
         folder = ""
-        if jobs is None or results is None:
+        if alone:
             folder = tempfile.mkdtemp(prefix="brokerless-")
             self._remove = finalize(self, shutil.rmtree, folder, ignore_errors=True)
         beats: Any = {"heartbeat": heartbeat, "heartbeat_timeout": heartbeat_timeout}
@@ -145,9 +170,10 @@ class Pipeline(Watched):
                 window_bytes=window_bytes,
                 job_timeout=job_timeout,
                 **beats,
+                **guarded,
             )
             self._collector = ReliableCollector(
-                results or f"ipc://{folder}/results", context=context, codec=codec, window=RESULTS, **beats
+                results or f"ipc://{folder}/results", context=context, codec=codec, window=RESULTS, **beats, **guarded
             )
             # Its threads do not keep a pipeline alive that nobody else has.
             producer, failed = self._producer, WeakMethod(self._fail)
@@ -161,6 +187,8 @@ class Pipeline(Watched):
                 context=context,
                 tallies=lambda: producer.workers,
                 failed=lambda why: _call(failed(), why),
+                keys=own,
+                server_key=None if keys is None else keys.public,
             )
         except BaseException:
             self._closed = True
@@ -413,3 +441,15 @@ def _to_connect(endpoint: str) -> str:
 def _bar(items: Any) -> Any:
     total = len(items) if hasattr(items, "__len__") else None
     return bar_class()(total=total, unit="job", unit_scale=True)
+
+
+def _secured(keys: Optional[Keys], clients: Optional[Clients]) -> Tuple[Optional[Keys], Dict[str, Any]]:
+    """With keys: those of this machine's workers, made for this pipeline, and what both roles are secured with."""
+    if keys is None:
+        # Without keys, clients are refused by the roles.
+        return None, {"clients": clients}
+    from ..security.ends import clients_and
+    from ..security.keys import Keys
+
+    own = Keys.new(f"workers of process {os.getpid()}")
+    return own, {"keys": keys, "clients": clients_and(own, keys, clients)}

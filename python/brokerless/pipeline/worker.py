@@ -5,17 +5,23 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import sys
 import threading
 import time
+import traceback
 import warnings
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, TypeVar, Union
 from weakref import WeakSet
 
 from .. import _core, _opened
 from .._watched import Watched
 from ..constants import SocketType
 from ..error import Again, ContextTerminated, SocketClosed
-from ._roles import BUFFER, QUEUE, count, open_socket, queue_for, refuse_options, reliable_class
+from ._roles import BUFFER, QUEUE, count, open_socket, queue_for, refuse_options, reliable_class, secure_end
+
+if TYPE_CHECKING:
+    from ..security.clients import Key
+    from ..security.keys import Keys
 
 __all__ = ["Worker", "WorkerStats"]
 
@@ -46,7 +52,9 @@ class Worker(Watched):
 
     `source` is the endpoint of a producer, or a list of several; `sink` that of the collector, or None if the results
     are nobody's business. Both are connected to, so that they may start before or after. The context is
-    `zmq.Context.instance()` if none is given. `id` is a string that no other worker has.
+    `zmq.Context.instance()` if none is given. `id` is a string that no other worker has. Where the others have keys,
+    `server_key` is the public one of the producer, and of the collector unless `sink_key` is that; `keys` are the worker's
+    own: see zmq.secure().
 
     It works until the end of the stream: each producer has been there, all have been gone for `grace` seconds, and
     nothing is left. Then it passes its last results on and closes.
@@ -60,6 +68,9 @@ class Worker(Watched):
 
     #: The PUSH socket for results, if anybody wants them.
     sink: Any
+    #: How many threads wait for its end, and whether stderr has had what ended it.
+    _joining = 0
+    _said = False
 
     def __init__(
         self,
@@ -69,6 +80,9 @@ class Worker(Watched):
         context: Optional[Any] = None,
         grace: float = 0.1,
         reliable: bool = False,
+        keys: Optional[Keys] = None,
+        server_key: Optional[Key] = None,
+        sink_key: Optional[Key] = None,
         **options: Any,
     ) -> None:
         refuse_options(reliable, options)
@@ -80,8 +94,13 @@ class Worker(Watched):
         queue = queue_for(self._sources, QUEUE)
         self.source = open_socket(context, SocketType.PULL, RCVHWM=queue, RCVBUF=BUFFER, **quick)
         try:
+            secure_end(self.source, keys, binds=False, connects=True, server_key=server_key)
             if sink is not None:
                 self.sink = open_socket(context, SocketType.PUSH, **quick)
+                of_sink = sink_key if sink_key is not None else server_key
+                secure_end(self.sink, keys, binds=False, connects=True, server_key=of_sink)
+            elif sink_key is not None:
+                raise TypeError("sink_key= is the collector's, and this worker has no sink")
             self._loop: Any = _core.WorkLoop(self.source, self.sink, grace)
             if self.sink is not None:
                 self.sink.connect(sink)
@@ -131,7 +150,8 @@ class Worker(Watched):
     def start(self: _W, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> _W:
         """Works in the background, in a thread of this process, and returns the worker itself.
 
-        As run() does, but whatever is raised, a zmq.Again too, ends the worker and is raised by join().
+        As run() does, but whatever is raised, a zmq.Again too, ends the worker and is raised by join(). Unless somebody waits
+        there, a line on stderr tells of it at once: in a notebook that has the extension, in the cell that called start().
         """
         self._begin()
         self._told = False
@@ -150,7 +170,11 @@ class Worker(Watched):
         """
         if self._thread is None:
             raise RuntimeError("this worker was not started: start(fn) works in the background, run(fn) here")
-        self._wait(timeout)
+        self._joining += 1
+        try:
+            self._wait(timeout)
+        finally:
+            self._joining -= 1
         self._told = True
         if self._error is not None:
             raise self._error
@@ -206,7 +230,7 @@ class Worker(Watched):
 
     def __del__(self) -> None:
         error = getattr(self, "_error", None)
-        if error is not None and not self._told:
+        if error is not None and not self._told and not self._said:
             warnings.warn(f"{self!r} failed, and nobody called join(): {error!r}", RuntimeWarning, stacklevel=2)
 
     def __repr__(self) -> str:
@@ -238,7 +262,16 @@ class Worker(Watched):
             self._error = error
             # Somebody ended the context, or closed a socket under the worker's feet: they know.
             self._told = isinstance(error, (ContextTerminated, SocketClosed))
+            if not self._told and not self._joining:
+                self._said = True
+                print(self._failure(error), file=sys.stderr, flush=True)
         self._end()
+
+    def _failure(self, error: BaseException) -> str:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        is_ours = os.path.dirname(last.filename) == os.path.dirname(__file__)
+        where = "" if is_ours else f" (line {last.lineno}, in {last.name})"
+        return f"worker {self.id} failed: {type(error).__name__}: {error}{where}; join() raises it"
 
     def _end(self) -> None:
         with self._lock:
