@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any, Dict, Iterable, Optional, TypeVar
 
@@ -103,7 +104,7 @@ def secure_end(socket: Any, keys: Optional[Any], **others: Any) -> Optional[Any]
     return secure_end(socket, keys, **others)
 
 
-def bar_class() -> Any:
+def bar(*jobs: Any, **options: Any) -> Any:
     """tqdm's bar, for a notebook or a terminal, whichever this is."""
     try:
         with warnings.catch_warnings():
@@ -112,7 +113,10 @@ def bar_class() -> Any:
             from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError("progress=True draws its bar with the package tqdm: pip install tqdm") from error
-    return tqdm
+    if type(sys.stderr).__module__.startswith("ipykernel."):
+        # What a notebook shows of stderr is red, as if something were wrong.
+        options["file"] = sys.stdout
+    return tqdm(*jobs, unit="job", unit_scale=True, **options)
 
 
 def count(number: int, one: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again
-from ._roles import QUEUE, BoundRole, bar_class, count, open_socket, refuse_options, reliable_class, secure_end
+from ._roles import QUEUE, BoundRole, bar, count, open_socket, refuse_options, reliable_class, secure_end
 
 if TYPE_CHECKING:
     from ..security.clients import Clients
@@ -145,5 +145,5 @@ class Producer(BoundRole):
 
 
 def _progress(jobs: Iterable[Any]) -> Iterable[Any]:
-    bar: Iterable[Any] = bar_class()(jobs, unit="job", unit_scale=True)
-    return bar
+    drawn: Iterable[Any] = bar(jobs)
+    return drawn

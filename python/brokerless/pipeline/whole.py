@@ -30,7 +30,7 @@ from .._watched import Watched
 from ..error import Again, SocketClosed
 from ..jupyter.interrupted import interrupted
 from ._pool import Pool, how_many
-from ._roles import bar_class, count
+from ._roles import bar, count
 from .codecs import CodecLike
 from .reliable import RESULTS, WINDOW, WINDOW_BYTES, ReliableCollector, ReliableProducer
 from .reliable_stats import WorkerTally
@@ -440,7 +440,7 @@ def _to_connect(endpoint: str) -> str:
 
 def _bar(items: Any) -> Any:
     total = len(items) if hasattr(items, "__len__") else None
-    return bar_class()(total=total, unit="job", unit_scale=True)
+    return bar(total=total)
 
 
 def _secured(keys: Optional[Keys], clients: Optional[Clients]) -> Tuple[Optional[Keys], Dict[str, Any]]:
