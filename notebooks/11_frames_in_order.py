@@ -284,6 +284,26 @@ assert sorted(as_done) == list(range(60))
 # %% [markdown] tags=["solution"]
 # 6.2 MB each. `window` counts frames, 4096 if you do not say otherwise, and that would be 25 GB; but `window_bytes` bounds them as well: 256 MiB, or 43 frames.
 
+# %% [markdown]
+# **3.** Let the filter fail for frame 13 (`raise ValueError("unlucky")`). What does the loop over `map()` do then? And with `errors="return"`?
+
+# %% tags=["solution"]
+def unlucky(picture):
+    """As find_bright, but for one frame."""
+    if picture[0, 0] == 13:
+        raise ValueError("unlucky")
+    return find_bright(picture)
+
+
+with pipeline.Pipeline(unlucky, workers="threads:2", codec="numpy") as two:
+    results = list(two.map(camera(20), errors="return", timeout=TIMEOUT))
+
+# The error is in the place of the thirteenth result, with the traceback of the worker; all others are there. Without errors="return" the loop ends
+# there, as the error is raised.
+print(repr(results[13]))
+assert isinstance(results[13], pipeline.JobError)
+assert [int(picture[0, 0]) for picture in results[:13] + results[14:]] == [number for number in range(20) if number != 13]
+
 # %%
 course.report("RELIABLE", messages=FRAMES, seconds=seconds)
 zmq.Context.instance().term(timeout=TIMEOUT)

@@ -258,5 +258,23 @@ with pipeline.Pipeline(four_lines, workers=WORKERS) as mandelbrot:
 # A quarter of the messages; but at the end somebody may still have four lines to do while the others have none.
 assert [steps for block in blocks for steps in block] == alone
 
+# %% [markdown]
+# **3.** Kill one of the processes while it computes: `os.kill(mandelbrot.pids[0], signal.SIGKILL)` after the first line has come. Is a line missing in the
+# picture?
+
+# %% tags=["solution"]
+import signal
+
+with pipeline.Pipeline(line, workers=WORKERS) as mandelbrot:
+    lines = mandelbrot.map(range(HEIGHT), timeout=TIMEOUT)
+    first = next(lines)
+    os.kill(mandelbrot.pids[0], signal.SIGKILL)
+    rest = list(lines)
+    stats = mandelbrot.stats
+
+# No: what the dead process had was given to another, and a new one took its place.
+print(f"{stats.done} lines done, {stats.redelivered} given out again, {stats.lost} workers lost")
+assert [first, *rest] == alone
+
 # %%
 course.report("MANDELBROT", messages=HEIGHT, seconds=seconds)
