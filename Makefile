@@ -37,7 +37,7 @@ course: notebooks ## build and install, run the whole lecture, print its table (
 
 # One profile for all of cargo's work: libzmq and libsodium are compiled once for the extension, the tests and clippy.
 test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes to pytest)
-	cargo test --release
+	cargo test --release --lib
 	$(BIN)/python -m pytest $(ARGS)
 
 compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pass (ONLY="socket poll" runs a part)
@@ -62,8 +62,8 @@ wheels: $(STAMPS)/wheels ## build and check every wheel and the sdist, in build/
 wheels-test: $(STAMPS)/wheels ## install the wheels for this machine, each in its own Python, and try them (ARGS="FILE...")
 	@$(BIN)/python -m tools.wheels.trial $(ARGS)
 
-jetson-test: $(STAMPS)/wheels ## try the aarch64 wheels in an emulated Jetson: smoke test, and a lecture in its kernel
-	@$(BIN)/python -m tools.jetson
+jetson-test: $(STAMPS)/wheels ## try aarch64 wheels in an emulated Jetson: smoke test, and a lecture (ONLY=3.9, the oldest)
+	@$(BIN)/python -m tools.jetson $(ONLY)
 
 classroom-bundle: $(STAMPS)/wheels ## a folder to install the course from without internet (FOR=jetpack6, or FOR="x86_64 3.11")
 	@$(BIN)/python -m tools.classroom $(FOR)

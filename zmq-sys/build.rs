@@ -71,6 +71,8 @@ const LINUX: &[&str] = &[
 /// 32 a thousand connected sockets take a seventh less memory, and messages no longer. Its settings are an enum in a header,
 /// which is included first here, so that all that follows sees ours.
 const SETTINGS: &str = "#include \"config.hpp\"
+#include \"demangle.hpp\"
+#include \"text.hpp\"
 namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
@@ -80,11 +82,16 @@ namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 const TWICE_REMOVED: (&str, &str, &str) =
     ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();");
 
+/// Streams that libzmq only makes a string with; `src/text.hpp` says why they go.
+const STREAMS: &[&str] = &["std::ostringstream", "std::stringstream"];
+
 /// What macOS adds to it.
 const APPLE: &[&str] = &["ZMQ_HAVE_LOCAL_PEERCRED", "ZMQ_HAVE_TCP_KEEPALIVE", "ZMQ_HAVE_PTHREAD_SETNAME_1"];
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    for file in ["build.rs", "src/demangle.hpp", "src/text.hpp"] {
+        println!("cargo:rerun-if-changed={file}");
+    }
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let platform = match os.as_str() {
         "linux" => [UNIX, LINUX].concat(),
@@ -164,11 +171,9 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
         let (name, value) = define.split_once('=').unwrap_or((define, "1"));
         build.define(name, value);
     }
-    for folder in
-        [vendor.join("include"), vendor.join("src"), vendor.join("external/sha1"), out.clone(), sodium.to_owned()]
-    {
-        build.include(folder);
-    }
+    let ours = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap()).join("src");
+    let theirs = ["include", "src", "external/sha1"].map(|folder| vendor.join(folder));
+    build.includes(theirs).includes([&ours, &out]).include(sodium);
     if has_strlcpy(&out) {
         build.define("ZMQ_HAVE_STRLCPY", "1");
     }
@@ -178,17 +183,21 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
     cc::Build::new().include(&sha1).file(sha1.join("sha1.c")).compile("zmq_sha1");
 }
 
-/// Our copy of a source, if it is the one with the fault.
+/// Our copy of a source, if anything in it is not to stay as it is.
 fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
+    let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
+    let mut ours = STREAMS.iter().fold(source.clone(), |text, stream| text.replace(stream, "zmq::text_t"));
     let (file, wrong, right) = TWICE_REMOVED;
-    if name != file {
+    if name == file {
+        assert_eq!(ours.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
+        ours = ours.replace(wrong, right);
+    }
+    if ours == source {
         return None;
     }
-    let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
-    assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
-    let ours = out.join(name);
-    fs::write(&ours, source.replace(wrong, right)).unwrap();
-    Some(ours)
+    let copy = out.join(name);
+    fs::write(&copy, ours).unwrap();
+    Some(copy)
 }
 
 /// Whether the C library has it (musl; glibc from 2.38 on): libzmq brings its own where not, which must not meet another.
