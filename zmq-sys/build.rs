@@ -75,10 +75,54 @@ namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
 
-/// Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
-/// which ends the process. What takes it off in all other connecters remembers that it did: file, what it says, what it should.
-const TWICE_REMOVED: (&str, &str, &str) =
-    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();");
+/// A piece of libzmq's source with a fault: file, what it says, what it should.
+type Mended = (&'static str, &'static str, &'static str);
+
+const MENDED: &[Mended] = &[
+    // Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
+    // which ends the process. What takes it off in all other connecters remembers that it did.
+    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();"),
+    // What does not begin as ZMTP 2 and later do is taken for a peer of ZMTP 1, as libzmq 2 spoke it: a browser, a port scanner. It gets
+    // what a PUSH, a DEALER or a REQ sends to one of its peers. But ZMTP 1 begins with the header of an identity, too: a length
+    // that is not 0, and then flags, all of which are 0.
+    (
+        "zmtp_engine.cpp",
+        "        if (_greeting_recv[0] != 0xff) {\n",
+        "        if (_greeting_recv[0] != 0xff) {\n            if (_greeting_bytes_read < 2)\n                continue;\n",
+    ),
+    (
+        "zmtp_engine.cpp",
+        "    return unversioned ? 1 : 0;\n",
+        "    if (unversioned\n        && (_greeting_recv[0] == 0\n            || _greeting_recv[_greeting_recv[0] == 0xff ? 9 : 1] != 0)) {
+        errno = EPROTO;
+        error (protocol_error);
+        return -1;
+    }
+    return unversioned ? 1 : 0;\n",
+    ),
+    // Where the socket has refused a peer (a PAIR has only one), what that peer sends has no place, and libzmq waits for one: it reads no
+    // more, never sees the peer go, and keeps its descriptor for ever.
+    (
+        "session_base.cpp",
+        "        errno_assert (rc == 0);\n        return 0;\n    }\n\n    errno = EAGAIN;\n    return -1;\n}\n\nint zmq::session_base_t::read_zap_msg",
+        "        errno_assert (rc == 0);
+        return 0;
+    }
+    if (!_pipe) {
+        int rc = msg_->close ();
+        errno_assert (rc == 0);
+        rc = msg_->init ();
+        errno_assert (rc == 0);
+        return 0;
+    }
+
+    errno = EAGAIN;
+    return -1;
+}
+
+int zmq::session_base_t::read_zap_msg",
+    ),
+];
 
 /// What macOS adds to it.
 const APPLE: &[&str] = &["ZMQ_HAVE_LOCAL_PEERCRED", "ZMQ_HAVE_TCP_KEEPALIVE", "ZMQ_HAVE_PTHREAD_SETNAME_1"];
@@ -178,16 +222,19 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
     cc::Build::new().include(&sha1).file(sha1.join("sha1.c")).compile("zmq_sha1");
 }
 
-/// Our copy of a source, if it is the one with the fault.
+/// Our copy of a source, if it is one with a fault.
 fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
-    let (file, wrong, right) = TWICE_REMOVED;
-    if name != file {
+    let faults: Vec<&Mended> = MENDED.iter().filter(|(file, _, _)| *file == name).collect();
+    if faults.is_empty() {
         return None;
     }
-    let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
-    assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
+    let mut source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
+    for (_, wrong, right) in faults {
+        assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
+        source = source.replace(wrong, right);
+    }
     let ours = out.join(name);
-    fs::write(&ours, source.replace(wrong, right)).unwrap();
+    fs::write(&ours, source).unwrap();
     Some(ours)
 }
 

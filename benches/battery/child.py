@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, List
 
@@ -29,7 +30,14 @@ def play(name: str, contender: str, times: int, seed: int, path: Path) -> None:
 
     mouth = _own_stdout()
     with Scene(contender, _module(contender), times, seed, Counter(path)) as scene:
-        outcome = FAULTS[name].play(scene)
+        try:
+            outcome = FAULTS[name].play(scene)
+        except Exception:
+            # What it has open may wait for ever at the interpreter's end, and its failure would look like a hang.
+            traceback.print_exc()
+            scene.end()
+            sys.stderr.flush()
+            os._exit(1)
     print(json.dumps(dataclasses.asdict(outcome)), file=mouth, flush=True)
 
 

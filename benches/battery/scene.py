@@ -96,6 +96,10 @@ class Scene:
     def __exit__(
         self, kind: Optional[Type[BaseException]], value: Optional[BaseException], traceback: Optional[TracebackType]
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Ends the parts, and removes the folder."""
         for part in self._parts:
             part.end()
         self._folder.cleanup()

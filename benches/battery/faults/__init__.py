@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Dict
 
 from benches.battery.fault import Fault
-from benches.battery.faults import messages
+from benches.battery.faults import crowds, messages, strangers
 
-_KINDS = (messages,)
+_KINDS = (messages, strangers, crowds)
 
 FAULTS: Dict[str, Fault] = {fault.name: fault for kind in _KINDS for fault in kind.FAULTS}
