@@ -135,13 +135,16 @@ def attack(zmq: Any, link: Link, kind: str, targets: Dict[str, str], count: int,
     link.say({"answered": crowd.answered, "closed": crowd.closed, "failed": crowd.failed})
 
 
-def settle(zmq: Any, link: Link, targets: Dict[str, str], count: int, handshake: bool) -> None:
-    """Connects so many strangers who stay and say nothing, or only what a handshake takes, until it hears something."""
+def settle(zmq: Any, link: Link, targets: Dict[str, str], count: int, handshake: bool, patience: float) -> None:
+    """Connects so many strangers who say next to nothing, or what a handshake takes, and stay until it hears something.
+
+    Says how many are there as soon as all are, or after so many seconds.
+    """
     crowd = Crowd(None)
     types = itertools.cycle(targets.items())
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patience
     while crowd.answered + crowd.failed + crowd.closed < count and time.monotonic() < deadline:
-        while crowd.begun < count and crowd.begun - crowd.answered < 500:
+        while crowd.begun < count and crowd.begun - crowd.answered - crowd.closed < 500:
             target, endpoint = next(types)
             # A single byte is the least that one can say.
             crowd.begin(address(endpoint), hello(target) if handshake else b"\xff")

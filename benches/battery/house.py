@@ -30,7 +30,7 @@ class House:
             for option, value in options.items():
                 made.setsockopt(getattr(zmq, option), value)
             if kind == "SUB":
-                made.setsockopt(zmq.SUBSCRIBE, b"")
+                made.subscribe(b"")
             made.bind(endpoint)
             self.sockets[kind] = made
         if "XSUB" in self.sockets:
@@ -138,7 +138,7 @@ class _Visitor:
             if kind == "ROUTER":
                 made.setsockopt(zmq.ROUTING_ID, _NAME)
             if FITTING[kind] == "SUB":
-                made.setsockopt(zmq.SUBSCRIBE, b"")
+                made.subscribe(b"")
             made.connect(endpoint)
             self._sockets[kind] = made
 
