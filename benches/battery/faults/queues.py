@@ -203,7 +203,8 @@ def xpub(desk: _Desk) -> List[_Books]:
 def req(desk: _Desk) -> List[_Books]:
     """Requests of many, who have to wait for their replies, to one that is not there yet."""
     many = 300
-    rep = desk.socket("REP")
+    # All connect at once: with the usual backlog some would be turned away, and try again in a second.
+    rep = desk.socket("REP", BACKLOG=many)
     clients = [desk.socket("REQ") for _ in range(many)]
     desk.pair(rep, *clients)
     books = _Books(f"{many} REQ and a REP")
