@@ -89,10 +89,9 @@ def _foreign(dice: random.Random, target: str) -> bytes:
 
 
 def _cut(dice: random.Random, target: str) -> bytes:
-    second = b"\xff" + struct.pack(">Q", 1) + b"\x7f\x01" + bytes((dice.randrange(12),)) + frame(b"me")
-    whole = dice.choice((greeting() + ready(FITTING[target]), second, b"\x06\x00names"))
-    # Of ZMTP 1 two bytes are a whole greeting.
-    return whole[: dice.randrange(1, 2 if whole[0] == 6 else len(whole))]
+    # Of ZMTP 1 two bytes are enough to be a peer, of ZMTP 2 twelve are.
+    whole = dice.choice((greeting() + ready(FITTING[target]), _SIGNATURE + b"\x01\x08", b"\x06\x00"))
+    return whole[: dice.randrange(1, len(whole))]
 
 
 def _lying_header(dice: random.Random, target: str) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Dict
 
 from benches.battery.fault import Fault
-from benches.battery.faults import crowds, limits, links, messages, queues, restarts, strangers
+from benches.battery.faults import clocks, crowds, limits, links, messages, queues, restarts, strangers
 
-_KINDS = (messages, strangers, crowds, limits, queues, restarts, links)
+_KINDS = (messages, strangers, crowds, limits, queues, restarts, links, clocks)
 
 FAULTS: Dict[str, Fault] = {fault.name: fault for kind in _KINDS for fault in kind.FAULTS}
