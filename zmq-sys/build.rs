@@ -77,10 +77,54 @@ namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
 
-/// Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
-/// which ends the process. What takes it off in all other connecters remembers that it did: file, what it says, what it should.
-const TWICE_REMOVED: (&str, &str, &str) =
-    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();");
+/// A piece of libzmq's source with a fault: file, what it says, what it should.
+type Mended = (&'static str, &'static str, &'static str);
+
+const MENDED: &[Mended] = &[
+    // Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
+    // which ends the process. What takes it off in all other connecters remembers that it did.
+    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();"),
+    // What does not begin as ZMTP 2 and later do is taken for a peer of ZMTP 1, as libzmq 2 spoke it: a browser, a port scanner. It gets
+    // what a PUSH, a DEALER or a REQ sends to one of its peers. But ZMTP 1 begins with the header of an identity, too: a length
+    // that is not 0, and then flags, all of which are 0.
+    (
+        "zmtp_engine.cpp",
+        "        if (_greeting_recv[0] != 0xff) {\n",
+        "        if (_greeting_recv[0] != 0xff) {\n            if (_greeting_bytes_read < 2)\n                continue;\n",
+    ),
+    (
+        "zmtp_engine.cpp",
+        "    return unversioned ? 1 : 0;\n",
+        "    if (unversioned\n        && (_greeting_recv[0] == 0\n            || _greeting_recv[_greeting_recv[0] == 0xff ? 9 : 1] != 0)) {
+        errno = EPROTO;
+        error (protocol_error);
+        return -1;
+    }
+    return unversioned ? 1 : 0;\n",
+    ),
+    // Where the socket has refused a peer (a PAIR has only one), what that peer sends has no place, and libzmq waits for one: it reads no
+    // more, never sees the peer go, and keeps its descriptor for ever.
+    (
+        "session_base.cpp",
+        "        errno_assert (rc == 0);\n        return 0;\n    }\n\n    errno = EAGAIN;\n    return -1;\n}\n\nint zmq::session_base_t::read_zap_msg",
+        "        errno_assert (rc == 0);
+        return 0;
+    }
+    if (!_pipe) {
+        int rc = msg_->close ();
+        errno_assert (rc == 0);
+        rc = msg_->init ();
+        errno_assert (rc == 0);
+        return 0;
+    }
+
+    errno = EAGAIN;
+    return -1;
+}
+
+int zmq::session_base_t::read_zap_msg",
+    ),
+];
 
 /// Streams that libzmq only makes a string with; `src/text.hpp` says why they go.
 const STREAMS: &[&str] = &["std::ostringstream", "std::stringstream"];
@@ -187,8 +231,7 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
 fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
     let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
     let mut ours = STREAMS.iter().fold(source.clone(), |text, stream| text.replace(stream, "zmq::text_t"));
-    let (file, wrong, right) = TWICE_REMOVED;
-    if name == file {
+    for (_, wrong, right) in MENDED.iter().filter(|(file, ..)| *file == name) {
         assert_eq!(ours.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
         ours = ours.replace(wrong, right);
     }

@@ -3,7 +3,7 @@
     python -m benches.battery.child play FAULT CONTENDER TIMES SEED COUNTER
     python -m benches.battery.child part MODULE:FUNCTION CONTENDER ARGUMENTS
 
-The first prints the outcome in JSON, and counts in the file COUNTER. Ends with 77 if the contender is not there.
+The first prints the outcome in JSON, and counts in the file COUNTER. Ends with 77 if the contender, or what the fault needs, is not there.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import json
 import os
 import resource
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, List
 
-from benches.battery.fault import CONTENDERS
+from benches.battery.fault import CONTENDERS, NotHere
 from benches.battery.part import Link
 from benches.battery.scene import Counter, Scene
 from benches.child import NOT_AVAILABLE
@@ -29,7 +30,17 @@ def play(name: str, contender: str, times: int, seed: int, path: Path) -> None:
 
     mouth = _own_stdout()
     with Scene(contender, _module(contender), times, seed, Counter(path)) as scene:
-        outcome = FAULTS[name].play(scene)
+        try:
+            outcome = FAULTS[name].play(scene)
+        except NotHere as error:
+            print(error, file=sys.stderr)
+            sys.exit(NOT_AVAILABLE)
+        except Exception:
+            # What it has open may wait for ever at the interpreter's end, and its failure would look like a hang.
+            traceback.print_exc()
+            scene.end()
+            sys.stderr.flush()
+            os._exit(1)
     print(json.dumps(dataclasses.asdict(outcome)), file=mouth, flush=True)
 
 

@@ -15,6 +15,10 @@ BOTH = ("brokerless", "pyzmq")
 ALL = ("brokerless", "pyzmq", "pyomq")
 
 
+class NotHere(Exception):
+    """This fault cannot be done on this machine; the text says why."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of a fault that was done `times` times."""

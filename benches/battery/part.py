@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from typing import IO, Any, Callable, Optional, Sequence
+from typing import IO, Any, Callable, Mapping, Optional, Sequence
 
 from benches.processes import ROOT
 
@@ -41,7 +42,9 @@ class Link:
 class Part:
     """The fault's end."""
 
-    def __init__(self, role: Callable[..., Any], contender: str, arguments: Sequence[Any]) -> None:
+    def __init__(
+        self, role: Callable[..., Any], contender: str, arguments: Sequence[Any], env: Optional[Mapping[str, str]] = None
+    ) -> None:
         words = [f"{role.__module__}:{role.__qualname__}", contender, json.dumps(list(arguments))]
         self._errors = tempfile.TemporaryFile()
         self._unread = b""
@@ -52,6 +55,7 @@ class Part:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            env=None if env is None else {**os.environ, **env},
         )
 
     @property

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, List, Optional, Type
+from typing import Any, Callable, List, Mapping, Optional, Type
 
 from benches.battery.part import Part
 from benches.processes import free_endpoints
@@ -75,9 +75,18 @@ class Scene:
         """A tcp endpoint of loopback at which nobody listens."""
         return free_endpoints(1)[0]
 
-    def start(self, role: Callable[..., Any], *arguments: Any, contender: Optional[str] = None) -> Part:
-        """Starts `role(zmq, link, *arguments)` in a process of its own; `role` is a function of a module, arguments are JSON."""
-        part = Part(role, contender or self.contender, arguments)
+    def start(
+        self,
+        role: Callable[..., Any],
+        *arguments: Any,
+        contender: Optional[str] = None,
+        env: Optional[Mapping[str, str]] = None,
+    ) -> Part:
+        """Starts `role(zmq, link, *arguments)` in a process of its own; `role` is a function of a module, arguments are JSON.
+
+        `env` is added to the environment.
+        """
+        part = Part(role, contender or self.contender, arguments, env)
         self._parts.append(part)
         return part
 
@@ -96,6 +105,10 @@ class Scene:
     def __exit__(
         self, kind: Optional[Type[BaseException]], value: Optional[BaseException], traceback: Optional[TracebackType]
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Ends the parts, and removes the folder."""
         for part in self._parts:
             part.end()
         self._folder.cleanup()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Dict
 
 from benches.battery.fault import Fault
-from benches.battery.faults import messages
+from benches.battery.faults import clocks, crowds, limits, links, messages, queues, restarts, strangers, workers
 
-_KINDS = (messages,)
+_KINDS = (messages, strangers, crowds, limits, queues, restarts, links, clocks, workers)
 
 FAULTS: Dict[str, Fault] = {fault.name: fault for kind in _KINDS for fault in kind.FAULTS}
