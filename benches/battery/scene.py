@@ -55,7 +55,8 @@ class Scene:
         self.dice = random.Random(seed)
         self._counter = counter
         self._folder = tempfile.TemporaryDirectory(prefix="battery-")
-        self._parts: List[Part] = []
+        #: All further processes so far.
+        self.parts: List[Part] = []
 
     @property
     def ours(self) -> bool:
@@ -78,7 +79,7 @@ class Scene:
     def start(self, role: Callable[..., Any], *arguments: Any, contender: Optional[str] = None) -> Part:
         """Starts `role(zmq, link, *arguments)` in a process of its own; `role` is a function of a module, arguments are JSON."""
         part = Part(role, contender or self.contender, arguments)
-        self._parts.append(part)
+        self.parts.append(part)
         return part
 
     def until(self, holds: Callable[[], bool], seconds: float) -> bool:
@@ -96,6 +97,6 @@ class Scene:
     def __exit__(
         self, kind: Optional[Type[BaseException]], value: Optional[BaseException], traceback: Optional[TracebackType]
     ) -> None:
-        for part in self._parts:
+        for part in self.parts:
             part.end()
         self._folder.cleanup()
