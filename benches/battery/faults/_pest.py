@@ -49,6 +49,11 @@ def annoy(zmq: Any, link: Link, victim: int, path: str, seed: int) -> None:
         link.hear()
 
 
+def _waited_ms() -> float:
+    """How long this thread has been ready and had no processor, so far."""
+    return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e6
+
+
 class Pest:
     """Lets calls be interrupted, and keeps the times."""
 
@@ -58,6 +63,7 @@ class Pest:
         self._sent_at = Counter.create(scene.folder / "sent-at")
         self._part = scene.start(annoy, os.getpid(), str(scene.folder / "sent-at"), scene.dice.randrange(2**32))
         self._milliseconds: List[float] = []
+        self._late = 0
 
     @property
     def times(self) -> int:
@@ -75,6 +81,7 @@ class Pest:
         """Calls it again and again until a KeyboardInterrupt comes out."""
         # Only now: nothing else is to be interrupted. A shell may have had us ignore it, too, and Python then does not raise.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        waited = _waited_ms()
         try:
             self._part.say("now")
             while True:
@@ -83,16 +90,18 @@ class Pest:
             came = time.monotonic_ns()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._part.say("noticed")
-        self._milliseconds.append((came - self._sent_at.value) / 1e6)
+        took = (came - self._sent_at.value) / 1e6
+        self._milliseconds.append(took)
+        # On a busy machine, waiting for a processor is nobody's fault.
+        self._late += took > LIMIT_MS and took - (_waited_ms() - waited) > LIMIT_MS
         self._scene.done()
 
     def findings(self) -> Tuple[str, List[str]]:
         """How long it took, and what was wrong with that."""
         self._part.end()
         times = self._milliseconds
-        late = sum(time > LIMIT_MS for time in times)
         overlooked = sum(time > AGAIN * 1000 for time in times)
-        wrong = [f"{late} of {len(times):,} interrupts took more than {LIMIT_MS:.0f} ms"] if late else []
+        wrong = [f"{self._late} of {len(times):,} interrupts took more than {LIMIT_MS:.0f} ms"] if self._late else []
         if overlooked:
             wrong.append(f"{overlooked} of them were overlooked until a second one came")
         middle, most = statistics.median(times), max(times)

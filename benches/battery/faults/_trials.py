@@ -23,7 +23,7 @@ class Ends:
     hung: int = 0
     failed: int = 0
     #: How often which program ended badly, and its last words.
-    bad: "Counter[str]" = field(default_factory=Counter)
+    bad: Counter[str] = field(default_factory=Counter)
     #: What those that ended well have said, if anything.
     said: List[Any] = field(default_factory=list)
 
@@ -49,7 +49,8 @@ def trials(
 ) -> Ends:
     """Starts each of these roles with its arguments; each has so many seconds. `speaks`: it says something before it ends."""
     ends = Ends()
-    waiting, running = list(reversed(list(programs))), []
+    waiting = list(reversed(list(programs)))
+    running: List[Tuple[Part, str, float]] = []
     while waiting or running:
         while waiting and len(running) < _AT_ONCE:
             role, arguments = waiting.pop()

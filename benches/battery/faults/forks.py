@@ -54,7 +54,7 @@ def parent(zmq: Any, link: Link, what: str, times: int, seed: int) -> None:
     for thread in threads:
         thread.start()
     dice = random.Random(seed)
-    ends: "Counter[str]" = Counter()
+    ends: Counter[str] = Counter()
     for _ in range(times):
         time.sleep(dice.uniform(0.0, 0.003))
         pid = os.fork()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import repeat
-from typing import Any, List
+from typing import Any, Dict, List
 
 from benches.battery.fault import ALL, BOTH, Fault, Outcome
 from benches.battery.faults._pest import Numbers, Pest, account
@@ -46,6 +46,8 @@ def in_recv(scene: Scene) -> Outcome:
         exact: List[Any] = []
         for _ in pest.rounds(scene.times // 2):
             pest.interrupt(lambda: exact.extend(iter(pull.recv, None)))
+        # Between the two, so that what is lost is known to be before or after it.
+        exact.append(pull.recv())
         plain: List[Any] = []
         for _ in pest.rounds(scene.times - scene.times // 2):
             pest.interrupt(lambda: plain.append(pull.recv()))
@@ -55,7 +57,7 @@ def in_recv(scene: Scene) -> Outcome:
         speaker.say("enough")
         speaker.say("go")
         pull.close(linger=0)
-    border = number_of(plain[0])
+    border = number_of(exact[-1]) + 1
     lost, doubled = account(map(number_of, exact), border)
     lost_later, doubled_later = account((number_of(frame) - border for frame in plain), count - border)
     more = f"; a plain loop, `seen.append(sock.recv())`, lost {lost_later} more between the call and the list"
@@ -125,7 +127,8 @@ def in_poll(scene: Scene) -> Outcome:
     zmq, pest = scene.zmq, Pest(scene)
     endpoints = [scene.endpoint(), scene.endpoint()]
     with zmq.Context() as context:
-        poller, pulls, seen = zmq.Poller(), [], {}
+        poller, pulls = zmq.Poller(), []
+        seen: Dict[Any, List[Any]] = {}
         for endpoint in endpoints:
             pull = context.socket(zmq.PULL)
             pull.bind(endpoint)

@@ -144,7 +144,7 @@ def in_term(scene: Scene) -> Outcome:
     push.close()
     for _ in pest.rounds(scene.times):
         pest.interrupt(context.term)
-    taken = []
+    taken: List[int] = []
     with zmq.Context() as another:
         pull = another.socket(zmq.PULL)
         pull.bind(endpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from typing import Any, Callable, Dict, List, Tuple
 
 from benches.battery.fault import ALL, Fault, Outcome
@@ -73,7 +74,7 @@ OBJECTS: Dict[str, Callable[[], Any]] = {
     "NaN": lambda: [math.nan],
     "1e999": lambda: {"x": [math.inf, -math.inf]},
     "lone surrogates": lambda: {"\ud800": "\udfff"},
-    "keys that are the same": lambda: {1: "a", "1": "b", None: "c", "null": "d", True: 1, 1.5: 2},
+    "keys that are the same": lambda: {1: "a", "1": "b", None: "c", "null": "d", 1.5: 2, "1.5": 3},
     "keys that are none": lambda: {"x": {(1, 2): 3}},
     "bytes": lambda: {"x": [b"y"]},
     "a set": lambda: {"x": {1}},
@@ -86,11 +87,18 @@ OBJECTS: Dict[str, Callable[[], Any]] = {
 }
 
 
+def _loads(data: bytes) -> Any:
+    """As pyzmq has it, too: json's own guess at an encoding is none of ZeroMQ's."""
+    return json.loads(data.decode())
+
+
+def _there_and_back(obj: Any) -> Any:
+    return json.loads(json.dumps(obj))
+
+
 def _outcome(call: Callable[[], Any]) -> Tuple[str, Any]:
     try:
         return "value", call()
-    except RecursionError as error:
-        return "error", error
     except Exception as error:
         return "error", error
 
@@ -130,15 +138,15 @@ def hostile(scene: Scene) -> Outcome:
             for name, data in MESSAGES.items():
                 push.send(data)
                 # Shown by repr(): NaN is not equal to itself, and a deep one cannot be compared.
-                note(name, _outcome(lambda data=data: json.loads(data.decode())), _outcome(pull.recv_json))
+                note(name, _outcome(partial(_loads, data)), _outcome(pull.recv_json))
                 lost += _is_lost(push, pull, zmq)
                 scene.done()
             for name, make in OBJECTS.items():
                 obj = make()
-                got = _outcome(lambda obj=obj: push.send_json(obj))
+                got = _outcome(partial(push.send_json, obj))
                 if got[0] == "value":
-                    got = _outcome(lambda: json.loads(pull.recv()))
-                note(name, _outcome(lambda obj=obj: json.loads(json.dumps(obj))), got)
+                    got = _outcome(lambda: _loads(pull.recv()))
+                note(name, _outcome(partial(_there_and_back, obj)), got)
                 lost += _is_lost(push, pull, zmq)
                 scene.done()
                 while isinstance(obj, list) and obj and len(obj) == 1:
