@@ -75,10 +75,19 @@ namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
 
-/// Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
-/// which ends the process. What takes it off in all other connecters remembers that it did: file, what it says, what it should.
-const TWICE_REMOVED: (&str, &str, &str) =
-    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();");
+/// Lines of libzmq 4.3.5 that end the process, and what they should say: file, what it says, what it should.
+const MENDED: &[(&str, &str, &str)] = &[
+    // Where a proxy (SOCKS_PROXY) does not answer, it takes its descriptor off the poller, and once more when the socket closes.
+    // What takes it off in all other connecters remembers that it did.
+    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();"),
+    // A connection that ends when half of a multipart message is with the system drops the other half, which it takes from the
+    // socket's pipe. But a socket that was closed with LINGER 0 has taken its pipe back by then: there is nothing more to drop.
+    (
+        "session_base.cpp",
+        "        rc = pull_msg (&msg);\n        errno_assert (rc == 0);",
+        "        rc = pull_msg (&msg);\n        if (rc != 0) {\n            _incomplete_in = false;\n            break;\n        }",
+    ),
+];
 
 /// What macOS adds to it.
 const APPLE: &[&str] = &["ZMQ_HAVE_LOCAL_PEERCRED", "ZMQ_HAVE_TCP_KEEPALIVE", "ZMQ_HAVE_PTHREAD_SETNAME_1"];
@@ -178,12 +187,9 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
     cc::Build::new().include(&sha1).file(sha1.join("sha1.c")).compile("zmq_sha1");
 }
 
-/// Our copy of a source, if it is the one with the fault.
+/// Our copy of a source, if it is one with a fault.
 fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
-    let (file, wrong, right) = TWICE_REMOVED;
-    if name != file {
-        return None;
-    }
+    let (_, wrong, right) = MENDED.iter().find(|(file, ..)| *file == name)?;
     let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
     assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
     let ours = out.join(name);

@@ -43,15 +43,12 @@ def churn(crowd: Crowd, dice: Random, wires: Part) -> None:
     elif dice.random() < 0.5:
         crowd.kill(dice.choice(peers))
     else:
-        crowd.leave(dice.choice(peers))
+        crowd.leave([dice.choice(peers)])
 
 
 def end(crowd: Crowd, boss: Part) -> List[int]:
     """Who sends stops; when all has arrived, the others go. What the pipeline's ends have counted."""
-    for kind in ("producer", "publisher", "client"):
-        for peer in crowd.of(kind):
-            crowd.read(peer)
-            crowd.leave(peer)
+    crowd.leave([peer for kind in ("producer", "publisher", "client") for peer in crowd.of(kind)])
     boss.say("stop")
     counted: List[int] = boss.hear(PATIENCE)
     quiet = time.monotonic()
@@ -60,8 +57,7 @@ def end(crowd: Crowd, boss: Part) -> List[int]:
             quiet = time.monotonic()
         time.sleep(0.1)
     crowd.notice(all_of_them=True)
-    for peer in list(crowd.here):
-        crowd.leave(peer, stayed=True)
+    crowd.leave(list(crowd.here), stayed=True)
     return counted
 
 
@@ -109,9 +105,7 @@ def soak(minutes: float, seed: int, rate: float) -> int:
             crowd.lives_at("server", (queue[1],), (wired[1],))
             crowd.lives_at("labourer", tuple(pipeline), tuple(wired[4:]))
             before = figures(devices.pid)[1]
-            for kind in reversed(list(KINDS)):
-                for _ in range(KINDS[kind].least):
-                    crowd.join(kind)
+            crowd.join_all([kind for kind in KINDS for _ in range(KINDS[kind].least)])
             watch = Watch({"devices": devices.pid, "pipeline": boss.pid})
             _run(minutes, crowd, dice, wires, watch)
             wrong += crowd.check()

@@ -7,7 +7,7 @@ from collections import Counter as Tally
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from benches.battery.part import Part
 from benches.battery.scene import Counter
@@ -88,8 +88,17 @@ class Crowd:
 
     # Coming and going
 
-    def join(self, kind: str) -> Peer:
+    def join(self, kind: str) -> None:
         """One more."""
+        self.join_all([kind])
+
+    def join_all(self, kinds: Sequence[str]) -> None:
+        """Several at once, which start side by side."""
+        for peer in [self._start(kind) for kind in kinds]:
+            peer.part.hear(PATIENCE)
+            self.events["joined"] += 1
+
+    def _start(self, kind: str) -> Peer:
         self._numbers += 1
         number = self._numbers
         straight, wires = self._endpoints[kind]
@@ -115,19 +124,19 @@ class Crowd:
         if kind == "subscriber":
             peer.reader = self.readers[f"subscriber {number}"] = Reader(slow=slow, since=published)
         self.here.append(peer)
-        peer.part.hear(PATIENCE)
-        self.events["joined"] += 1
         return peer
 
-    def leave(self, peer: Peer, stayed: bool = False) -> None:
-        """It is told to go, and goes as programs do."""
-        peer.part.say("go")
-        if peer.part.hear(PATIENCE) != "gone" or peer.part.wait(PATIENCE) != 0:
-            raise RuntimeError(f"{peer.kind} {peer.number} did not end well: {peer.part.last_words()}")
-        if peer.reader is not None:
-            peer.reader.stayed = stayed
-        self.events["left"] += 1
-        self._gone(peer, "in the queue of a worker that left")
+    def leave(self, peers: Sequence[Peer], stayed: bool = False) -> None:
+        """They are told to go, and go as programs do."""
+        for peer in peers:
+            peer.part.say("go")
+        for peer in peers:
+            if peer.part.hear(PATIENCE) != "gone" or peer.part.wait(PATIENCE) != 0:
+                raise RuntimeError(f"{peer.kind} {peer.number} did not end well: {peer.part.last_words()}")
+            if peer.reader is not None:
+                peer.reader.stayed = stayed
+            self.events["left"] += 1
+            self._gone(peer, "in the queue of a worker that left")
 
     def kill(self, peer: Peer) -> None:
         """SIGKILL."""

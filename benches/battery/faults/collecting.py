@@ -181,7 +181,7 @@ ROLES: Tuple[Callable[..., None], ...] = (
 def collected(scene: Scene) -> Outcome:
     """Each of the roles so many times, in a process of its own."""
     each = max(1, scene.times // len(ROLES))
-    ends = trials(scene, [(role, [scene.dice.randrange(2**32)]) for _ in range(each) for role in ROLES], 6.0)
+    ends = trials(scene, [(role, [scene.dice.randrange(2**32)]) for _ in range(each) for role in ROLES], 15.0)
     well = ends.programs - ends.crashed - ends.hung - ends.failed
     return ends.outcome(ends.programs, f"{well} of {ends.programs} processes ended by themselves")
 
@@ -192,8 +192,8 @@ FAULTS = (
         title="sockets that nobody closes: forgotten, in cycles, at exit, in daemon threads, without a copy",
         promised="each process ends by itself, and soon",
         play=collected,
-        times=64,
-        limit=120,
+        times=32,
+        limit=150,
         contenders=BOTH,
     ),
 )

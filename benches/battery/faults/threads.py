@@ -14,9 +14,11 @@ from benches.battery.part import Link
 from benches.battery.scene import Scene
 
 #: Rounds that one process plays.
-_ROUNDS = 10
+_ROUNDS = 5
 #: A thread that has not ended after so many seconds is stuck.
-_STUCK = 4.0
+_STUCK = 10.0
+#: A process that has not ended after so many has hung.
+_LIMIT = 20.0
 
 
 def _rounds(zmq: Any, link: Link, seed: int, own: bool) -> None:
@@ -35,6 +37,24 @@ def close_under(zmq: Any, link: Link, seed: int) -> None:
 def term_under(zmq: Any, link: Link, seed: int) -> None:
     """Eight threads have a socket each, and the main one ends their context."""
     _rounds(zmq, link, seed, own=True)
+
+
+def close_halfway(zmq: Any, link: Link, seed: int) -> None:
+    """Each end of a connection is closed by its own thread, when half of a message has gone."""
+    context = zmq.Context()
+    for _ in range(_ROUNDS):
+        pull, push = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+        pull.rcvhwm = 1
+        push.connect(f"tcp://127.0.0.1:{pull.bind_to_random_port('tcp://127.0.0.1')}")
+        for _ in range(20):
+            push.send_multipart([bytes(10_000)] * 50)
+        pull.recv_multipart()
+        closing = threading.Thread(target=pull.close)
+        closing.start()
+        push.close(linger=0)
+        closing.join()
+    context.term()
+    link.say([])
 
 
 def _quietly(zmq: Any, wrong: List[str], call: Any) -> None:
@@ -116,6 +136,11 @@ def close(scene: Scene) -> Outcome:
     return _played(scene, close_under)
 
 
+def halfway(scene: Scene) -> Outcome:
+    """Both ends of a connection are closed at once."""
+    return _played(scene, close_halfway)
+
+
 def term(scene: Scene) -> Outcome:
     """A context is ended."""
     return _played(scene, term_under)
@@ -123,7 +148,7 @@ def term(scene: Scene) -> Outcome:
 
 def _played(scene: Scene, role: Any) -> Outcome:
     programs = max(1, scene.times // _ROUNDS)
-    ends = trials(scene, [(role, [scene.dice.randrange(2**32)]) for _ in range(programs)], 8.0, speaks=True)
+    ends = trials(scene, [(role, [scene.dice.randrange(2**32)]) for _ in range(programs)], _LIMIT, speaks=True)
     wrong = sorted({words for said in ends.said for words in said})
     well = ends.programs - ends.crashed - ends.hung - ends.failed
     return ends.outcome(programs * _ROUNDS, f"all threads ended, in {well} of {ends.programs} processes", *wrong)
@@ -135,7 +160,16 @@ FAULTS = (
         title="sockets by which 8 threads send and receive are closed by another one",
         promised="each call ends with an error of its own, nothing is torn, nothing crashes or hangs",
         play=close,
-        times=240,
+        times=100,
+        limit=100,
+        contenders=BOTH,
+    ),
+    Fault(
+        name="close-halfway",
+        title="both ends of a connection are closed at once, each by its own thread, when half of a multipart message has gone",
+        promised="nothing crashes",
+        play=halfway,
+        times=100,
         limit=100,
         contenders=BOTH,
     ),
@@ -144,7 +178,7 @@ FAULTS = (
         title="the context of 8 threads that send and receive is ended by another one",
         promised="each call ends with ContextTerminated, and term() when all have closed",
         play=term,
-        times=240,
+        times=100,
         limit=100,
         contenders=BOTH,
     ),
