@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench battery wheels wheels-test jetson-test classroom-bundle lint \
+.PHONY: help course test compat compat-jupyter browser-test bench battery soak wheels wheels-test jetson-test classroom-bundle lint \
 	notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
@@ -55,6 +55,9 @@ bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" 
 
 battery: $(STAMPS)/bench ## do the same faults to brokerless, pyzmq and pyomq (ONLY="interrupt fork" runs a part, QUICK=1 is short)
 	@$(BIN)/python -m benches.battery $(if $(QUICK),--quick) $(ARGS) $(ONLY)
+
+soak: $(STAMPS)/test ## run devices and a pipeline under churn, for MINUTES=2, and print counts that must add up (SEED=1)
+	@$(BIN)/python -m benches.soak --minutes $(or $(MINUTES),2) --seed $(or $(SEED),1) $(ARGS)
 
 wheels: $(STAMPS)/wheels ## build and check every wheel and the sdist, in build/wheels (ONLY="aarch64 cp310" builds a part)
 	@$(BIN)/python -m tools.wheels $(ONLY)

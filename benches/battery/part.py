@@ -43,7 +43,11 @@ class Part:
     """The fault's end."""
 
     def __init__(
-        self, role: Callable[..., Any], contender: str, arguments: Sequence[Any], env: Optional[Mapping[str, str]] = None
+        self,
+        role: Callable[..., Any],
+        contender: str,
+        arguments: Sequence[Any],
+        env: Optional[Mapping[str, str]] = None,
     ) -> None:
         words = [f"{role.__module__}:{role.__qualname__}", contender, json.dumps(list(arguments))]
         self._errors = tempfile.TemporaryFile()

@@ -55,7 +55,8 @@ class Scene:
         self.dice = random.Random(seed)
         self._counter = counter
         self._folder = tempfile.TemporaryDirectory(prefix="battery-")
-        self._parts: List[Part] = []
+        #: All further processes so far.
+        self.parts: List[Part] = []
 
     @property
     def ours(self) -> bool:
@@ -87,7 +88,7 @@ class Scene:
         `env` is added to the environment.
         """
         part = Part(role, contender or self.contender, arguments, env)
-        self._parts.append(part)
+        self.parts.append(part)
         return part
 
     def until(self, holds: Callable[[], bool], seconds: float) -> bool:
@@ -109,6 +110,6 @@ class Scene:
 
     def end(self) -> None:
         """Ends the parts, and removes the folder."""
-        for part in self._parts:
+        for part in self.parts:
             part.end()
         self._folder.cleanup()
