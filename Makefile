@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench wheels wheels-test jetson-test classroom-bundle lint \
+.PHONY: help course test compat compat-jupyter browser-test bench fuzz wheels wheels-test jetson-test classroom-bundle lint \
 	notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
@@ -52,6 +52,9 @@ browser-test: check-browser $(STAMPS)/browser ## run the lecture in JupyterLab i
 bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" runs a part, QUICK=1 is short)
 	cargo build --quiet --release --example c_tools
 	@$(BIN)/python -m benches $(if $(QUICK),--quick) $(ARGS) $(ONLY)
+
+fuzz: $(STAMPS)/test ## look for inputs and orders of calls that break something (MINUTES=10, ONLY="json wire")
+	@$(BIN)/python -m tools.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(ONLY)
 
 wheels: $(STAMPS)/wheels ## build and check every wheel and the sdist, in build/wheels (ONLY="aarch64 cp310" builds a part)
 	@$(BIN)/python -m tools.wheels $(ONLY)
