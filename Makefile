@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench battery soak wheels wheels-test jetson-test classroom-bundle lint \
+.PHONY: help course test compat compat-jupyter browser-test bench battery soak fuzz wheels wheels-test jetson-test classroom-bundle lint \
 	notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
@@ -58,6 +58,9 @@ battery: $(STAMPS)/bench ## do the same faults to brokerless, pyzmq and pyomq (O
 
 soak: $(STAMPS)/test ## run devices and a pipeline under churn, for MINUTES=2, and print counts that must add up (SEED=1)
 	@$(BIN)/python -m benches.soak --minutes $(or $(MINUTES),2) --seed $(or $(SEED),1) $(ARGS)
+
+fuzz: $(STAMPS)/test ## look for inputs and orders of calls that break something (MINUTES=10, ONLY="json wire")
+	@$(BIN)/python -m tools.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(ONLY)
 
 wheels: $(STAMPS)/wheels ## build and check every wheel and the sdist, in build/wheels (ONLY="aarch64 cp310" builds a part)
 	@$(BIN)/python -m tools.wheels $(ONLY)

@@ -39,7 +39,7 @@ use pyo3::prelude::*;
 
 /// The Rust core of brokerless. Import `brokerless`, not this.
 #[pymodule(gil_used = false)]
-mod _core {
+pub mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
