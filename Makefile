@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench battery soak fuzz wheels wheels-test jetson-test classroom-bundle lint \
-	notebooks student lab clean check check-lint check-browser check-wheels
+.PHONY: help course test compat compat-jupyter browser-test bench battery soak fuzz wheels wheels-test jetson-test \
+	classroom-bundle lint notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
 VENV ?= .venv
