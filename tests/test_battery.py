@@ -32,13 +32,19 @@ def nothing(scene: Scene) -> Outcome:
 
 
 def made_up(play: Callable[[Scene], Outcome] = nothing, **fields: Any) -> Fault:
-    return Fault(**{"name": "made-up", "title": "a made-up fault", "promised": "nothing", "play": play, "times": 20, **fields})
+    return Fault(
+        **{"name": "made-up", "title": "a made-up fault", "promised": "nothing", "play": play, "times": 20, **fields}
+    )
 
 
-def row(ours: Outcome = Outcome(3, "3 went by", lost=0), absent: str = "not here") -> Row:
+WELL = Outcome(3, "3 went by", lost=0)
+
+
+def row(ours: Outcome = WELL, absent: str = "not here") -> Row:
     theirs = Outcome(2, "", ("crashed: SIGABRT",), crashed=1)
     return Row(
-        made_up(), {"brokerless": Told(ours, 1.0), "pyzmq": Told(theirs, 2.0), "pyomq": Told(Outcome(0, ""), 0.1, absent)}
+        made_up(),
+        {"brokerless": Told(ours, 1.0), "pyzmq": Told(theirs, 2.0), "pyomq": Told(Outcome(0, ""), 0.1, absent)},
     )
 
 
@@ -104,7 +110,9 @@ def played(tmp_path: Path, body: str, contender: str = "brokerless") -> subproce
 
 
 def test_a_process_tells_the_outcome_and_nothing_else(tmp_path: Path) -> None:
-    ran = played(tmp_path, "scene.done(2); print('by the way'); return Outcome(scene.times, scene.contender, ('odd',), lost=1)")
+    ran = played(
+        tmp_path, "scene.done(2); print('by the way'); return Outcome(scene.times, scene.contender, ('odd',), lost=1)"
+    )
     assert (ran.returncode, ran.stderr) == (0, "by the way\n")
     assert json.loads(ran.stdout) == {**dataclasses.asdict(Outcome(5, "brokerless", lost=1)), "wrong": ["odd"]}
     counter = Counter(tmp_path / "count")
@@ -113,7 +121,9 @@ def test_a_process_tells_the_outcome_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_not_hidden_by_what_is_still_open(tmp_path: Path) -> None:
-    ran = played(tmp_path, "import threading; threading.Thread(target=threading.Event().wait).start(); raise OSError('gone')")
+    ran = played(
+        tmp_path, "import threading; threading.Thread(target=threading.Event().wait).start(); raise OSError('gone')"
+    )
     assert ran.returncode == 1
     assert ran.stderr.strip().endswith("OSError: gone")
 
@@ -158,6 +168,13 @@ def show_environment(zmq: Any, link: Link, name: str) -> None:
     link.say(os.environ.get(name))
 
 
+def wait(zmq: Any, link: Link) -> None:
+    heard = link.heard()
+    link.say(heard.is_set())
+    heard.wait()
+    link.say(heard.is_set())
+
+
 def fail(zmq: Any, link: Link) -> None:
     raise ValueError("what a day")
 
@@ -173,6 +190,13 @@ def test_a_part_speaks_and_hears(scene: Scene) -> None:
         part.hear()
 
 
+def test_a_part_may_listen_in_the_background(scene: Scene) -> None:
+    part = scene.start(wait)
+    assert part.hear() is False
+    part.say("now")
+    assert part.hear() is True
+
+
 def test_a_part_may_have_an_environment_of_its_own(scene: Scene) -> None:
     assert scene.start(show_environment, "BATTERY_MADE_UP", env={"BATTERY_MADE_UP": "yes"}).hear() == "yes"
     assert scene.start(show_environment, "BATTERY_MADE_UP").hear() is None
@@ -186,7 +210,7 @@ def test_a_part_that_fails_leaves_its_last_words(scene: Scene) -> None:
 def test_who_says_nothing_is_not_waited_for(scene: Scene) -> None:
     part = scene.start(echo, "hello")
     assert part.hear() == "hello"
-    with pytest.raises(Silent, match="it said nothing in 0.01 s"):
+    with pytest.raises(Silent, match=r"it said nothing in 0\.01 s"):
         part.hear(0.01)
 
 
@@ -267,7 +291,8 @@ def test_a_full_run_can_go_into_the_document(
 
 
 @pytest.mark.parametrize(
-    ("ours", "absent", "status"), [(Outcome(1, ""), "", 0), (Outcome(1, "", ("lost",)), "", 1), (Outcome(0, ""), "no root", 0)]
+    ("ours", "absent", "status"),
+    [(Outcome(1, ""), "", 0), (Outcome(1, "", ("lost",)), "", 1), (Outcome(0, ""), "no root", 0)],
 )
 def test_a_broken_promise_of_ours_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, outputs: Path, ours: Outcome, absent: str, status: int
@@ -277,10 +302,15 @@ def test_a_broken_promise_of_ours_is_a_failure(
     assert asked == [("made-up", True)]
 
 
-def test_the_list_does_nothing(monkeypatch: pytest.MonkeyPatch, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_does_nothing(
+    monkeypatch: pytest.MonkeyPatch, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = run_as(monkeypatch, row())
     assert command.main(["--list"]) == 0
-    assert capsys.readouterr().out.splitlines() == ["made-up              a made-up fault", "other                a made-up fault"]
+    assert capsys.readouterr().out.splitlines() == [
+        "made-up              a made-up fault",
+        "other                a made-up fault",
+    ]
     assert not asked and not (outputs / "build").exists()
 
 
@@ -295,7 +325,11 @@ def test_what_cannot_be_asked_for(monkeypatch: pytest.MonkeyPatch, outputs: Path
 def test_a_quick_look_does_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
     times: List[int] = []
     monkeypatch.setattr(runner, "play", lambda fault, contender, count: times.append(count))
-    for fault in (made_up(contenders=("brokerless",)), made_up(times=3, contenders=("brokerless",)), made_up(shorter=False)):
+    for fault in (
+        made_up(contenders=("brokerless",)),
+        made_up(times=3, contenders=("brokerless",)),
+        made_up(shorter=False),
+    ):
         runner.run(fault, quick=True, progress=lambda line: None)
     assert times == [2, 1, 20, 20]
 

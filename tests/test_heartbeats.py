@@ -1,4 +1,4 @@
-"""Heartbeats (ZMTP 3.1's PING): a peer that stopped without closing its connection is noticed, and only with them."""
+"""Heartbeats (ZMTP 3.1's PING): a peer that stopped without closing its connection is noticed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def peer() -> Iterator[Any]:
     """Starts a process that sends a word to an endpoint, and another for each answer."""
     started = []
 
-    def start(endpoint: str) -> "subprocess.Popen[bytes]":
+    def start(endpoint: str) -> subprocess.Popen[bytes]:
         started.append(subprocess.Popen([sys.executable, "-c", PEER, endpoint]))
         return started[-1]
 
@@ -52,8 +52,7 @@ def test_a_peer_that_stopped_is_noticed_and_comes_back(peer: Any, make_socket: A
     with router.get_monitor_socket(zmq.EVENT_DISCONNECTED) as gone:
         router.bind("tcp://127.0.0.1:*")
         process = peer(router.last_endpoint.decode())
-        name, word = router.recv_multipart(timeout=20)
-        assert word == b"here" and len(router.peers) == 1
+        assert router.recv_multipart(timeout=20)[1] == b"here"
         # It keeps its connection, and the system answers for it: all that is missing is its voice.
         os.kill(process.pid, signal.SIGSTOP)
         assert receive(gone).event == zmq.EVENT_DISCONNECTED
@@ -61,18 +60,6 @@ def test_a_peer_that_stopped_is_noticed_and_comes_back(peer: Any, make_socket: A
         os.kill(process.pid, signal.SIGCONT)
         # It finds that it was given up, and connects again, under another name.
         assert router.wait_for_peers(1, timeout=20) == 1
-
-
-def test_a_peer_that_says_nothing_but_lives_stays(peer: Any, make_socket: Any) -> None:
-    router = quick(make_socket(zmq.ROUTER, linger=0))
-    with router.get_monitor_socket(zmq.EVENT_DISCONNECTED) as gone:
-        router.bind("tcp://127.0.0.1:*")
-        peer(router.last_endpoint.decode())
-        name, _ = router.recv_multipart(timeout=20)
-        # Several times what a peer has to answer.
-        assert not gone.poll(1000)
-        router.send_multipart([name, b"go on"])
-        assert router.recv_multipart(timeout=20) == [name, b"here"]
 
 
 def test_the_profile_turns_them_on() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import IO, Any, Callable, Mapping, Optional, Sequence
 
@@ -38,12 +39,27 @@ class Link:
             raise EOFError("the fault has ended")
         return json.loads(line)
 
+    def heard(self) -> threading.Event:
+        """Listens in the background: is set when the fault has said something, whatever it was, or has gone."""
+        event = threading.Event()
+
+        def listen() -> None:
+            self._ears.readline()
+            event.set()
+
+        threading.Thread(target=listen, daemon=True).start()
+        return event
+
 
 class Part:
     """The fault's end."""
 
     def __init__(
-        self, role: Callable[..., Any], contender: str, arguments: Sequence[Any], env: Optional[Mapping[str, str]] = None
+        self,
+        role: Callable[..., Any],
+        contender: str,
+        arguments: Sequence[Any],
+        env: Optional[Mapping[str, str]] = None,
     ) -> None:
         words = [f"{role.__module__}:{role.__qualname__}", contender, json.dumps(list(arguments))]
         self._errors = tempfile.TemporaryFile()

@@ -120,7 +120,9 @@ def _lying_ready(dice: random.Random, target: str) -> bytes:
         frame(b"\x05READY", COMMAND),
         frame(b"\xffREADY" + entry(name, kind), COMMAND),
         frame(b"\x05READY" + entry(name, dice.choice((b"", b"REPO", b"\0" * 40, kind + b"x"))), COMMAND),
-        frame(b"\x05READY" + entry(name, b"PULL" if target == "PULL" else b"PUSH"), COMMAND) if target != "PULL" else b"",
+        frame(b"\x05READY" + entry(name, b"PULL" if target == "PULL" else b"PUSH"), COMMAND)
+        if target != "PULL"
+        else b"",
         frame(b"\x05ERROR\xff" + _noise(dice, 30), COMMAND),
         frame(b"\x05READY" + entry(name, kind)),
         announced(_HUGE, COMMAND) + b"\x05READY" + entry(name, kind),
@@ -135,7 +137,9 @@ def _announces(dice: random.Random, target: str) -> bytes:
 
 def _stalls(dice: random.Random, target: str) -> bytes:
     part = announced(dice.choice((300, 9_000, 1_000_000))) + _noise(dice, 250)
-    return hello(target) + dice.choice((part, frame(b"one", MORE), frame(b"one", MORE) + part[:5], b"\x00", b"\x02\x00"))
+    return hello(target) + dice.choice(
+        (part, frame(b"one", MORE), frame(b"one", MORE) + part[:5], b"\x00", b"\x02\x00")
+    )
 
 
 #: What a stranger of each kind sends to a socket of a type.

@@ -133,7 +133,10 @@ def by_sockets(scene: Scene) -> Outcome:
             refusal = _attempt(zmq, open_one)
         refusals.append(refusal)
         scene.done()
-        for what in (lambda: zmq.Context().socket(zmq.PAIR).close(), lambda: context.socket(zmq.REP).bind("tcp://127.0.0.1:*")):
+        for what in (
+            lambda: zmq.Context().socket(zmq.PAIR).close(),
+            lambda: context.socket(zmq.REP).bind("tcp://127.0.0.1:*"),
+        ):
             refusals.append(_attempt(zmq, what))
         for push in opened:
             push.close()
@@ -181,7 +184,9 @@ def max_sockets(scene: Scene) -> Outcome:
     if "MAX_SOCKETS" not in words:
         wrong.append("the error does not say what the limit is")
     context.term()
-    happened = f"{allowed:,} sockets, then: {words!r}; once all are closed, another is there after {1000 * later:.0f} ms"
+    happened = (
+        f"{allowed:,} sockets, then: {words!r}; once all are closed, another is there after {1000 * later:.0f} ms"
+    )
     return Outcome(scene.times, happened, tuple(sorted(set(wrong))))
 
 

@@ -186,7 +186,11 @@ def address(scene: Scene) -> Outcome:
     again = receiver.receive_from_all(up, 30)
     sent = receiver.close()
     missing = _accounts(receiver, sent, wrong)
-    who = {"profile": 'Context(profile="classroom")', "defaults": "its defaults", "heartbeats": "heartbeats set by hand"}
+    who = {
+        "profile": 'Context(profile="classroom")',
+        "defaults": "its defaults",
+        "heartbeats": "heartbeats set by hand",
+    }
     if not scene.ours:
         wrong.append(f"its defaults do not notice it in {_NOTICED:.0f} s")
     if not noticed:
@@ -196,7 +200,9 @@ def address(scene: Scene) -> Outcome:
         if how not in again:
             wrong.append(f"{who[how]}: nothing comes any more")
             continue
-        told.append(f"{who[how]}: goes on {again[how] - up:.1f} s after it is back, {missing[how]} of {sent[how]:,} lost")
+        told.append(
+            f"{who[how]}: goes on {again[how] - up:.1f} s after it is back, {missing[how]} of {sent[how]:,} lost"
+        )
     return Outcome(1, "; ".join(told), tuple(wrong), lost=missing[ways[0]], duplicated=0)
 
 

@@ -162,7 +162,9 @@ def dealer(desk: _Desk) -> List[_Books]:
         desk.pair(router, receiver)
         receiver.send(b"here")
         router.recv_multipart()
-        books = _Books("ROUTER_MANDATORY" if exact else "ROUTER to DEALER", rule="" if exact else "ROUTER drops for a full peer")
+        books = _Books(
+            "ROUTER_MANDATORY" if exact else "ROUTER to DEALER", rule="" if exact else "ROUTER drops for a full peer"
+        )
         desk.fill(books, router, (b"d",))
         desk.drain(books, receiver)
         ways.append(books)
@@ -176,7 +178,9 @@ def _published(desk: _Desk, sender: str, receiver: str, exact: bool) -> List[_Bo
     if receiver == "XSUB":
         subscriber.send(b"\x01")
     desk.await_peers(publisher, (subscriber,))
-    books = _Books("XPUB_NODROP" if exact else f"{sender} to {receiver}", rule="" if exact else f"{sender} drops for a full peer")
+    books = _Books(
+        "XPUB_NODROP" if exact else f"{sender} to {receiver}", rule="" if exact else f"{sender} drops for a full peer"
+    )
     desk.fill(books, publisher)
     desk.drain(books, subscriber)
     return [books]
@@ -208,7 +212,7 @@ def req(desk: _Desk) -> List[_Books]:
     clients = [desk.socket("REQ") for _ in range(many)]
     desk.pair(rep, *clients)
     books = _Books(f"{many} REQ and a REP")
-    for attempt in range(2):
+    for _ in range(2):
         for number, client in enumerate(clients):
             try:
                 client.send_multipart([b"%d" % number, _PAYLOAD], desk.zmq.DONTWAIT)

@@ -61,7 +61,8 @@ def strangers(scene: Scene) -> Outcome:
     for _ in range(2):
         scene.start(work, jobs, results)
     crowds = [
-        scene.start(attack, kind, {"PUSH": jobs, "PULL": results}, scene.times // len(_KINDS), 100, 0.05) for kind in _KINDS
+        scene.start(attack, kind, {"PUSH": jobs, "PULL": results}, scene.times // len(_KINDS), 100, 0.05)
+        for kind in _KINDS
     ]
     seen, problem = (_reliable if scene.ours else _taught)(scene, jobs, results)
     told = [crowd.hear(30) for crowd in crowds]
