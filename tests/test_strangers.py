@@ -11,7 +11,7 @@ from conftest import wait_until
 import brokerless as zmq
 from benches.battery.crowd import address
 from benches.battery.measure import descriptors
-from benches.battery.zmtp import frame, hello
+from benches.battery.zmtp import frame, peer
 
 
 @pytest.fixture
@@ -33,6 +33,16 @@ def strangers() -> Iterator[Any]:
     yield come
     for stranger in made:
         stranger.close()
+
+
+def let_in(stranger: socket.socket) -> socket.socket:
+    """Waits for the end of the handshake."""
+    told = b""
+    while b"READY" not in told:
+        more = stranger.recv(1000)
+        assert more, "turned out"
+        told += more
+    return stranger
 
 
 def all_of(stranger: socket.socket) -> bytes:
@@ -88,32 +98,43 @@ def test_a_peer_of_zmtp_2_is_welcome(push: Any, strangers: Any) -> None:
         told += pull.recv(100)
 
 
-def test_whoever_a_pair_has_refused_leaves_no_descriptor(make_socket: Any, strangers: Any) -> None:
-    pair = make_socket(zmq.PAIR, bind="tcp://127.0.0.1:*", linger=0)
-    friend = make_socket(zmq.PAIR, connect=pair.last_endpoint.decode(), linger=0)
-    friend.send(b"here")
-    assert pair.recv(timeout=20) == b"here"
+@pytest.fixture
+def pair(make_socket: Any) -> Any:
+    return make_socket(zmq.PAIR, bind="tcp://127.0.0.1:*", linger=0)
+
+
+@pytest.fixture
+def friend(pair: Any, make_socket: Any) -> Any:
+    """Its peer, who was there first."""
+    made = make_socket(zmq.PAIR, connect=pair.last_endpoint.decode(), linger=0)
+    talk(made, pair)
+    return made
+
+
+def talk(one: Any, other: Any) -> None:
+    """Both can. Whom a socket refuses it does in such calls."""
+    for source, sink in ((one, other), (other, one)):
+        source.send(b"here")
+        assert sink.recv(timeout=20) == b"here"
+
+
+@pytest.mark.parametrize("frames", [3, 3000], ids=["a few", "more than a queue holds"])
+def test_whoever_a_pair_has_refused_leaves_no_descriptor(pair: Any, friend: Any, strangers: Any, frames: int) -> None:
     before = descriptors(kind="socket")
-    for _ in range(20):
-        stranger = strangers(pair, hello("PAIR") + frame(b"may I?") * 3)
-        while b"READY" not in stranger.recv(1000):
-            continue
+    for _ in range(10):
+        stranger = let_in(strangers(pair, peer("PAIR")))
+        stranger.sendall(frame(b"may I?") * frames)
         stranger.close()
+    talk(friend, pair)
     assert wait_until(lambda: descriptors(kind="socket") <= before)
-    pair.send(b"still here")
-    assert friend.recv(timeout=20) == b"still here"
+    talk(friend, pair)
     assert not pair.poll(0)
 
 
-def test_whoever_a_pair_has_refused_may_stay_and_talk(make_socket: Any, strangers: Any) -> None:
-    pair = make_socket(zmq.PAIR, bind="tcp://127.0.0.1:*", linger=0)
-    friend = make_socket(zmq.PAIR, connect=pair.last_endpoint.decode(), linger=0)
-    friend.send(b"here")
-    assert pair.recv(timeout=20) == b"here"
-    stranger = strangers(pair, hello("PAIR"))
+def test_whoever_a_pair_has_refused_may_stay_and_talk(pair: Any, friend: Any, strangers: Any) -> None:
+    stranger = let_in(strangers(pair, peer("PAIR")))
     # More than queues and buffers hold: all of it is read, and goes nowhere.
     for _ in range(200):
+        talk(friend, pair)
         stranger.sendall(frame(bytes(100_000)))
     assert not pair.poll(0)
-    friend.send(b"still here")
-    assert pair.recv(timeout=20) == b"still here"
