@@ -132,6 +132,21 @@ const MENDED: &[Mended] = &[
 
 int zmq::session_base_t::read_zap_msg",
     ),
+    // If the peer was faster than the refusal, its engine waits already: it is to go on.
+    (
+        "session_base.cpp",
+        "    if (!is_terminating () && options.raw_socket) {\n",
+        "    if (!_pipe && !is_terminating () && !_pending && !_active
+        && !options.raw_socket && _engine && _engine->has_handshake_stage ())
+        _engine->restart_input ();
+
+    if (!is_terminating () && options.raw_socket) {\n",
+    ),
+    (
+        "stream_engine_base.cpp",
+        "    zmq_assert (_input_stopped);\n    zmq_assert (_session != NULL);",
+        "    if (!_input_stopped)\n        return true;\n    zmq_assert (_session != NULL);",
+    ),
 ];
 
 /// Streams that libzmq only makes a string with; `src/text.hpp` says why they go.

@@ -12,7 +12,7 @@ import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from benches.battery.part import Link
-from benches.battery.zmtp import KINDS, hello
+from benches.battery.zmtp import KINDS, peer
 
 #: A stranger to whom nobody says anything goes after so many seconds.
 _PATIENCE = 2.0
@@ -28,8 +28,10 @@ def address(endpoint: str) -> Tuple[str, int]:
 class _Stranger:
     """One of them."""
 
-    def __init__(self, where: Tuple[str, int], words: bytes, silent: bool) -> None:
+    def __init__(self, where: Tuple[str, int], words: bytes, more: bytes, silent: bool) -> None:
         self.words = words
+        #: For when the other side has said READY.
+        self.more = more
         #: Whether nothing is to be expected from the other side.
         self.silent = silent
         self.answered = False
@@ -55,9 +57,9 @@ class Crowd:
     def __len__(self) -> int:
         return len(self._here)
 
-    def begin(self, where: Tuple[str, int], words: bytes, silent: bool = False) -> None:
-        """One more, who says this as soon as it is connected."""
-        stranger = _Stranger(where, words, silent)
+    def begin(self, where: Tuple[str, int], words: bytes, more: bytes = b"", silent: bool = False) -> None:
+        """One more, who says this as soon as it is connected, and more when the handshake is over."""
+        stranger = _Stranger(where, words, more, silent)
         self.begun += 1
         self._here[stranger.socket.fileno()] = stranger
         self._epoll.register(stranger.socket, select.EPOLLOUT)
@@ -75,9 +77,14 @@ class Crowd:
                     self._epoll.modify(number, select.EPOLLIN)
                     if stranger.silent:
                         self._answer(stranger)
-                elif not stranger.socket.recv(65536):
+                    continue
+                heard = stranger.socket.recv(65536)
+                if not heard:
                     self._turned_out(number)
-                elif not stranger.answered:
+                elif stranger.more and b"READY" in heard:
+                    stranger.socket.send(stranger.more)
+                    stranger.more = b""
+                if heard and not stranger.more and not stranger.answered:
                     self._answer(stranger)
             except BlockingIOError:
                 continue
@@ -129,7 +136,11 @@ def attack(zmq: Any, link: Link, kind: str, targets: Dict[str, str], count: int,
     while crowd.begun < count or len(crowd):
         while crowd.begun < count and len(crowd) < at_once:
             target, endpoint = next(types)
-            crowd.begin(address(endpoint), words(dice, target), silent=target == "STREAM")
+            said, first = words(dice, target), peer(target)
+            # A STREAM knows of no handshake.
+            raw = target == "STREAM"
+            at = len(first) if said.startswith(first) and not raw else len(said)
+            crowd.begin(address(endpoint), said[:at], said[at:], silent=raw)
         crowd.turn(0.01)
     crowd.leave()
     link.say({"answered": crowd.answered, "closed": crowd.closed, "failed": crowd.failed})
@@ -147,7 +158,7 @@ def settle(zmq: Any, link: Link, targets: Dict[str, str], count: int, handshake:
         while crowd.begun < count and crowd.begun - crowd.answered - crowd.closed < 500:
             target, endpoint = next(types)
             # A single byte is the least that one can say.
-            crowd.begin(address(endpoint), hello(target) if handshake else b"\xff")
+            crowd.begin(address(endpoint), peer(target) if handshake else b"\xff")
         crowd.turn(0.05)
     link.say({"answered": crowd.answered, "closed": crowd.closed, "failed": crowd.failed})
     link.hear()

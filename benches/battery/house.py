@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket as system
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from benches.battery.crowd import address
 from benches.battery.part import Link
@@ -213,9 +213,7 @@ def visit(zmq: Any, link: Link, endpoints: Dict[str, str], meanwhile: List[str],
     visitor = _Visitor(zmq, endpoints)
     visitor.arrive(tuple(endpoints))
     link.say("here")
-    heard = threading.Event()
-    listening = threading.Thread(target=lambda: (link.hear(), heard.set()), daemon=True)
-    listening.start()
+    heard = link.heard()
     while not heard.is_set():
         for kind in meanwhile:
             visitor.count(kind)

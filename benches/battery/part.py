@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import IO, Any, Callable, Mapping, Optional, Sequence
 
@@ -37,6 +38,17 @@ class Link:
         if not line:
             raise EOFError("the fault has ended")
         return json.loads(line)
+
+    def heard(self) -> threading.Event:
+        """Listens in the background: is set when the fault has said something, whatever it was, or has gone."""
+        event = threading.Event()
+
+        def listen() -> None:
+            self._ears.readline()
+            event.set()
+
+        threading.Thread(target=listen, daemon=True).start()
+        return event
 
 
 class Part:

@@ -57,10 +57,14 @@ def ready(kind: str, *more: bytes) -> bytes:
     return frame(b"\x05READY" + entry(b"Socket-Type", kind.encode()) + b"".join(more), COMMAND)
 
 
+def peer(target: str) -> bytes:
+    """All that it takes to be a peer of a socket of this type. What follows has to wait for the other side's READY."""
+    return greeting() + ready(FITTING[target])
+
+
 def hello(target: str) -> bytes:
-    """All that it takes to be a peer of a socket of this type, and then a subscription if that is what it waits for."""
-    subscription = frame(b"\x01nothing") if target in ("PUB", "XPUB") else b""
-    return greeting() + ready(FITTING[target]) + subscription
+    """That, and then a subscription if it is what a socket of this type waits for."""
+    return peer(target) + (frame(b"\x01nothing") if target in ("PUB", "XPUB") else b"")
 
 
 def _noise(dice: random.Random, most: int) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
@@ -98,8 +97,7 @@ def watch(zmq: Any, link: Link) -> None:
     endpoint = router.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
     events = dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     dealer.connect(endpoint)
-    heard = threading.Event()
-    threading.Thread(target=lambda: (link.hear(), heard.set()), daemon=True).start()
+    heard = link.heard()
     link.say("here")
 
     def timed(name: str, what: Callable[[], Any]) -> None:

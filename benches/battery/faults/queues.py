@@ -212,7 +212,7 @@ def req(desk: _Desk) -> List[_Books]:
     clients = [desk.socket("REQ") for _ in range(many)]
     desk.pair(rep, *clients)
     books = _Books(f"{many} REQ and a REP")
-    for attempt in range(2):
+    for _ in range(2):
         for number, client in enumerate(clients):
             try:
                 client.send_multipart([b"%d" % number, _PAYLOAD], desk.zmq.DONTWAIT)

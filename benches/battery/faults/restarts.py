@@ -94,8 +94,7 @@ def send(zmq: Any, link: Link, kind: str, endpoint: str) -> None:
     made.connect(endpoint)
     link.say("here")
     link.hear()
-    heard = threading.Event()
-    threading.Thread(target=lambda: (link.hear(), heard.set()), daemon=True).start()
+    heard = link.heard()
     number = 0
     while not heard.is_set():
         made.send(b"%d" % number)

@@ -79,7 +79,11 @@ FAULTS: Tuple[Fault, ...] = tuple(
         ("header", "greetings, frames and commands that lie about what they are", {"kind": "header"}),
         ("ready", "READY commands that lie", {"kind": "ready"}),
         ("huge", "frames of 8 GiB announced", {"kind": "huge"}),
-        ("huge-limited", "frames of 8 GiB announced, where MAXMSGSIZE is a MiB", {"kind": "huge", "limited": True}),
+        (
+            "huge-limited",
+            "frames of 8 GiB announced, where MAXMSGSIZE is a MiB",
+            {"kind": "huge", "limited": True, "stay": 1.5, "at_once": 1000},
+        ),
         ("stall", "half messages, and then nothing", {"kind": "stall", "stay": 0.3, "at_once": 1000}),
     )
 )
