@@ -75,10 +75,12 @@ namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
 
-/// Lines of libzmq 4.3.5 that end the process, and what they should say: file, what it says, what it should.
-const MENDED: &[(&str, &str, &str)] = &[
-    // Where a proxy (SOCKS_PROXY) does not answer, it takes its descriptor off the poller, and once more when the socket closes.
-    // What takes it off in all other connecters remembers that it did.
+/// A piece of libzmq's source with a fault: file, what it says, what it should.
+type Mended = (&'static str, &'static str, &'static str);
+
+const MENDED: &[Mended] = &[
+    // Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
+    // which ends the process. What takes it off in all other connecters remembers that it did.
     ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();"),
     // A connection that ends when half of a multipart message is with the system drops the other half, which it takes from the
     // socket's pipe. But a socket that was closed with LINGER 0 has taken its pipe back by then: there is nothing more to drop.
@@ -189,11 +191,17 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
 
 /// Our copy of a source, if it is one with a fault.
 fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
-    let (_, wrong, right) = MENDED.iter().find(|(file, ..)| *file == name)?;
-    let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
-    assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
+    let faults: Vec<&Mended> = MENDED.iter().filter(|(file, _, _)| *file == name).collect();
+    if faults.is_empty() {
+        return None;
+    }
+    let mut source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
+    for (_, wrong, right) in faults {
+        assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
+        source = source.replace(wrong, right);
+    }
     let ours = out.join(name);
-    fs::write(&ours, source.replace(wrong, right)).unwrap();
+    fs::write(&ours, source).unwrap();
     Some(ours)
 }
 
