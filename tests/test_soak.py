@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any, Dict, List
 import pytest
 
 from benches.soak import __main__ as soak
+from benches.soak.houses import in_use
 from benches.soak.ledger import Account, Departure, Reader, StreamBook, balance_reader, balance_requests
 from benches.soak.peers import PAIR, read_record
 from benches.soak.watch import FLAT_MIB, Watch
@@ -91,6 +93,8 @@ def test_what_a_subscriber_need_not_get() -> None:
     joined = reader([4, 5, 6], since={1: 3}, until={1: 8})
     assert joined.balanced
     assert (joined.sent, joined.dropped) == (5, {"as it joined or left": 2})
+    # A publisher that began when it had gone is none of its business.
+    assert reader([], until={}, stayed=False).sent == 0
 
 
 def test_requests() -> None:
@@ -117,6 +121,15 @@ def test_memory_that_grows() -> None:
     assert watch.wrong() == []
     watch.seen["me"] = [(0.0, 10.0 + minute, 5) for minute in range(40)]
     assert watch.wrong() == ["me grew from 24.5 to 44.5 MiB"]
+
+
+def test_memory_in_use_is_seen() -> None:
+    before = in_use()
+    if not before:
+        pytest.skip("this C library does not tell")
+    kept = ctypes.create_string_buffer(5 * 2**20)
+    assert in_use() == pytest.approx(before + 5, abs=1)
+    del kept
 
 
 @pytest.mark.parametrize("arguments", [["--minutes", "0"], ["--minutes", "100000"], ["--rate", "0"]])

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 from random import Random
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from benches.battery.part import Part
 from benches.soak import houses
@@ -27,6 +27,8 @@ _PAUSES = (0.2, 1.2)
 _LOOKS, _LINES = 60, 10
 #: How long nothing more may come until all that is on its way is taken to have arrived.
 _QUIET = 1.5
+#: So much more in use in the end is no leak, in MiB: counters, and what Python keeps.
+_KEPT_MIB = 1.0
 
 
 def churn(crowd: Crowd, dice: Random, wires: Part) -> None:
@@ -104,19 +106,16 @@ def soak(minutes: float, seed: int, rate: float) -> int:
             crowd.lives_at("client", (queue[0],), (wired[0],))
             crowd.lives_at("server", (queue[1],), (wired[1],))
             crowd.lives_at("labourer", tuple(pipeline), tuple(wired[4:]))
-            before = figures(devices.pid)[1]
+            before = _room(devices)
             crowd.join_all([kind for kind in KINDS for _ in range(KINDS[kind].least)])
             watch = Watch({"devices": devices.pid, "pipeline": boss.pid})
             _run(minutes, crowd, dice, wires, watch)
             wrong += crowd.check()
             accounts = balance(crowd, end(crowd, boss))
-            devices.say("what has passed?")
-            passed = devices.hear(PATIENCE)
-            left = _descriptors_left(devices.pid, before)
-            wrong += watch.wrong()
-            if left > 0:
-                wrong.append(f"devices have {left} more descriptors than before anybody came")
-            print(f"\n{', '.join(f'{count:,} {what}' for what, count in crowd.events.items())}; seed {seed}")
+            wrong += watch.wrong() + _left(devices, before)
+            devices.say("?")
+            passed, _ = devices.hear(PATIENCE)
+            print(f"{', '.join(f'{count:,} {what}' for what, count in crowd.events.items())}; seed {seed}")
             print(
                 f"devices passed {', '.join(f'{count:,}' for count in passed)} messages (Queue, Forwarder, Streamer)\n"
             )
@@ -149,12 +148,27 @@ def _run(minutes: float, crowd: Crowd, dice: Random, wires: Part, watch: Watch) 
         time.sleep(0.05)
 
 
-def _descriptors_left(pid: int, before: int) -> int:
-    """How many more than before are left, when all had some time to go."""
+def _room(devices: Part) -> Tuple[float, int]:
+    """MiB in use, and open descriptors."""
+    devices.say("?")
+    _, use = devices.hear(PATIENCE)
+    return float(use), figures(devices.pid)[1]
+
+
+def _left(devices: Part, before: Tuple[float, int]) -> List[str]:
+    """What the devices have when everybody has gone and they did not have before anybody came."""
     until = time.monotonic() + 10
-    while figures(pid)[1] > before and time.monotonic() < until:
+    while True:
+        use, descriptors = _room(devices)
+        more, open_ones = use - before[0], descriptors - before[1]
+        if (more <= _KEPT_MIB and open_ones <= 0) or time.monotonic() > until:
+            break
         time.sleep(0.1)
-    return figures(pid)[1] - before
+    print(
+        f"\ndevices have {use:.1f} MiB in use and {descriptors} descriptors, before anybody came {before[0]:.1f} and {before[1]}"
+    )
+    wrong = [f"devices have {more:.1f} MiB more in use than before"] if more > _KEPT_MIB else []
+    return wrong + ([f"devices have {open_ones} more descriptors than before"] if open_ones > 0 else [])
 
 
 def _tell(accounts: List[Account], wrong: List[str]) -> int:

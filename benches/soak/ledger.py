@@ -105,7 +105,7 @@ class Reader:
     slow: bool = False
     #: How many each publisher had sent when it was started, and when it had gone: what it is owed lies between.
     since: Dict[int, int] = field(default_factory=dict)
-    until: Dict[int, int] = field(default_factory=dict)
+    until: Optional[Dict[int, int]] = None
     #: How often its link was cut.
     cuts: int = 0
     #: Publishers that began when it had received something already: their first message was for it, too.
@@ -127,9 +127,12 @@ def balance_reader(name: str, reader: Reader, published: Dict[int, int], killed:
     account = Account(name, 0, 0, {})
     for source, count in published.items():
         came = reader.came.get(source, [])
+        if reader.until is not None and source not in reader.until and not came:
+            # It began when this one had gone.
+            continue
         # At the two ends, what was on its way counts as its own.
         start = min([reader.since.get(source, 0), *came[:1]])
-        end = max([reader.until.get(source, count), *(number + 1 for number in came[-1:])])
+        end = max([(reader.until or {}).get(source, count), *(number + 1 for number in came[-1:])])
         if end > count:
             account.wrong.append(f"publisher {source} sent {count:,}, and number {end - 1:,} came to {name}")
         account.sent += end - start

@@ -19,7 +19,7 @@ from benches.battery.scene import Counter
 
 PAIR = struct.Struct("=II")
 #: Messages of publishers are long enough for a slow subscriber's buffers to be full soon.
-_PADDING = bytes(4_000)
+_PADDING = bytes(1_000)
 #: A subscriber that is slow takes so many seconds for each message.
 _SLOW = 0.05
 

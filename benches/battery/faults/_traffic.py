@@ -29,21 +29,21 @@ def packed(number: int, size: int = 12) -> bytes:
     return b"%012d" % number + bytes(size - 12)
 
 
-def speak(zmq: Any, link: Link, endpoint: str, frames: int, kind: str = "PUSH") -> None:
-    """PUSHes numbers, in messages of so many frames, until told to stop; says how many."""
+def speak(zmq: Any, link: Link, endpoint: str, frames: int, slowly: bool = False) -> None:
+    """PUSHes numbers, in messages of so many frames, until told to stop; says how many. Who hears a slow one waits for each."""
     with zmq.Context() as context:
-        push = context.socket(getattr(zmq, kind))
+        push = context.socket(zmq.PUSH)
         push.connect(endpoint)
         dice = random.Random(1)
         count = 0
         while not told():
-            for _ in range(dice.randint(1, 20)):
+            for _ in range(1 if slowly else dice.randint(1, 20)):
                 try:
                     push.send_multipart([packed(count)] * frames, zmq.NOBLOCK)
                 except zmq.Again:
                     break
                 count += 1
-            time.sleep(dice.choice((0.0, 0.0001, 0.001)))
+            time.sleep(dice.choice((0.0005, 0.001, 0.002) if slowly else (0.0, 0.0001, 0.001)))
         link.say(count)
         # Until all is delivered.
         link.hear()
@@ -52,10 +52,10 @@ def speak(zmq: Any, link: Link, endpoint: str, frames: int, kind: str = "PUSH") 
         context.term()
 
 
-def listen(zmq: Any, link: Link, endpoint: str, frames: int, kind: str = "PULL") -> None:
+def listen(zmq: Any, link: Link, endpoint: str, frames: int) -> None:
     """PULLs messages of numbers, in bursts, until END comes; says which numbers came and how many messages were torn."""
     with zmq.Context() as context:
-        pull = context.socket(getattr(zmq, kind))
+        pull = context.socket(zmq.PULL)
         pull.rcvhwm = 10
         pull.bind(endpoint)
         link.say("here")

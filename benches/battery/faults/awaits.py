@@ -64,7 +64,7 @@ async def _receive(scene: Scene, context: Any, loop: Any, times: int) -> Tuple[i
     pull = context.socket(scene.zmq.PULL)
     endpoint = scene.endpoint()
     pull.bind(endpoint)
-    speaker = scene.start(speak, endpoint, 1)
+    speaker = scene.start(speak, endpoint, 1, True)
 
     async def receive() -> bytes:
         message: bytes = await pull.recv()
