@@ -32,7 +32,8 @@ const ALSO: &[(&str, &str, &str)] = &[
 ];
 
 /// Of the core's ffi.rs, whose other parts call libzmq: how a Lock becomes a mutex.
-const LOCK_IMPL: (&str, &str) = ("// SAFETY: one thread at a time is inside a Lock", "/// A number that is this thread's");
+const LOCK_IMPL: (&str, &str) =
+    ("// SAFETY: one thread at a time is inside a Lock", "/// A number that is this thread's");
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -58,7 +59,10 @@ fn main() {
         text = renamed(&text);
         let copy = out.join(format!("{name}.rs"));
         fs::write(&copy, text).unwrap();
-        modules.push_str(&format!("#[path = {:?}]\npub mod {name};\n", copy.display().to_string()));
+        modules.push_str(&format!(
+            "#[allow(unused_parens)]\n#[path = {:?}]\npub mod {name};\n",
+            copy.display().to_string()
+        ));
     }
     fs::write(out.join("core.rs"), modules).unwrap();
 

@@ -45,6 +45,14 @@ pub mod context {
         }
     }
 
+    impl Network {
+        /// Until there is something to take.
+        pub fn wait(&self) {
+            let mut sources = [crate::wait::Source::readable(self.0.fd().unwrap())];
+            crate::wait::wait(&mut sources, crate::wait::Deadline::never(), &mut crate::wait::Never).unwrap();
+        }
+    }
+
     pub struct Hub;
 
     impl Hub {

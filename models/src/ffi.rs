@@ -3,8 +3,8 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use loom::cell::UnsafeCell;
 use lock_api::{MutexGuard, RawMutex};
+use loom::cell::UnsafeCell;
 
 use crate::error::{errno, Error, Result};
 use crate::libzmq::End;

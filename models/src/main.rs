@@ -4,9 +4,9 @@
 //! and libzmq's sockets are those of this crate, made of loom's. Loom runs each model again and again, with another order
 //! and with what weak memory allows, up to a number of preemptions: a thread that is put aside where it need not wait.
 //!
-//!     cargo run -- [MODEL...] [--preemptions N] [--mutation ID]
+//!     cargo run -- [MODEL...] [--preemptions N] [--mutation ID | --mutations]
 //!
-//! runs the models whose names contain one of these words.
+//! runs the models whose names contain one of these words. `make models` runs all of them, and then shows that they can fail.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -20,6 +20,8 @@ pub(crate) use of_thread;
 
 mod around;
 mod atomics;
+#[path = "../../zmq-sys/src/constants.rs"]
+mod constants;
 mod ffi;
 mod libzmq;
 mod locks;
@@ -27,8 +29,6 @@ mod models;
 mod system;
 mod threads;
 mod world;
-#[path = "../../zmq-sys/src/constants.rs"]
-mod constants;
 
 pub mod zmq_sys {
     //! libzmq's numbers.
@@ -72,12 +72,11 @@ fn main() {
         assert!(MUTATIONS.iter().any(|mutation| mutation.id == id), "there is no mutation {id}");
     }
     let chosen = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
-    for model in models::ALL.iter().filter(|model| chosen(model.name)) {
+    for model in models::all().filter(|model| chosen(model.name)) {
         let (count, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(preemptions);
         builder.max_branches = 100_000;
-        println!("{:60} ", model.name);
         let counted = count.clone();
         let run = model.run;
         builder.check(move || {
@@ -86,6 +85,6 @@ fn main() {
             run();
         });
         let orders = count.load(Ordering::Relaxed);
-        println!("{:60} {orders:9} orders {:8.2} s", "", start.elapsed().as_secs_f64());
+        println!("{:58} {orders:8} orders {:7.2} s", model.name, start.elapsed().as_secs_f64());
     }
 }

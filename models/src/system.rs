@@ -178,7 +178,7 @@ pub mod thread {
 
     /// See `compiler_fence` in `atomics.rs` for its other side.
     pub fn membarrier(command: MembarrierCommand) -> io::Result<()> {
-        if command == MembarrierCommand::PrivateExpedited && !crate::mutated("no-heavy-barrier") {
+        if command == MembarrierCommand::PrivateExpedited && !crate::mutated("no barrier for all others") {
             loom::sync::atomic::fence(Ordering::SeqCst);
         }
         Ok(())

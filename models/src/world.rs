@@ -4,7 +4,6 @@
 //! none can come any more, loom says "deadlock": that is a lost wake-up.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 
@@ -39,8 +38,8 @@ pub struct World {
     descriptors: Vec<Option<Descriptor>>,
     pub mailboxes: Vec<Mailbox>,
     pub pipes: Vec<Pipe>,
-    /// Threads that a signal comes to: it ends one poll.
-    pub signalled: VecDeque<usize>,
+    /// Threads that a signal has come to, and that have not handled it: it ends their polls.
+    signalled: Vec<usize>,
     /// Something became readable.
     news: bool,
 }
@@ -66,15 +65,14 @@ pub fn with<T>(step: impl FnOnce(&mut World) -> T) -> T {
 
 /// Looks until there is something to see, or once. A signal ends it.
 pub fn wait(once: bool, mut look: impl FnMut(&World) -> usize) -> Result<usize> {
-    let shared = current();
+    let (shared, me) = (current(), crate::ffi::this_thread());
     let mut world = shared.world.lock().unwrap();
     loop {
         let seen = look(&world);
         if seen > 0 || once {
             return Ok(seen);
         }
-        if let Some(place) = world.signalled.iter().position(|thread| *thread == crate::ffi::this_thread()) {
-            world.signalled.remove(place);
+        if world.signalled.contains(&me) {
             return Err(Errno::INTR);
         }
         world = shared.changed.wait(world).unwrap();
@@ -101,9 +99,8 @@ impl World {
 
     pub fn close(&mut self, fd: RawFd) {
         assert!(self.at(fd).is_some(), "a descriptor is closed twice");
+        // As on Linux: who sleeps in a poll of it sleeps on.
         self.descriptors[fd as usize] = None;
-        // Who polls it sees that.
-        self.news = true;
     }
 
     pub fn readable(&self, fd: RawFd) -> Option<bool> {
@@ -135,7 +132,14 @@ impl World {
 
     /// A signal comes to a thread.
     pub fn signal(&mut self, thread: usize) {
-        self.signalled.push_back(thread);
+        self.signalled.push(thread);
         self.news = true;
+    }
+
+    /// Whether one came to this thread, which handles it now.
+    pub fn handle(&mut self, thread: usize) -> bool {
+        let before = self.signalled.len();
+        self.signalled.retain(|signalled| *signalled != thread);
+        self.signalled.len() < before
     }
 }
