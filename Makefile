@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench battery soak fuzz wheels wheels-test jetson-test \
-	classroom-bundle lint notebooks student lab clean check check-lint check-browser check-wheels
+.PHONY: help course test compat compat-jupyter browser-test bench battery soak fuzz models sanitize audit wheels wheels-test \
+	jetson-test classroom-bundle lint notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -74,8 +74,20 @@ jetson-test: $(STAMPS)/wheels ## try aarch64 wheels in an emulated Jetson: smoke
 classroom-bundle: $(STAMPS)/wheels ## a folder to install the course from without internet (FOR=jetpack6, or FOR="x86_64 3.11")
 	@$(BIN)/python -m tools.classroom $(FOR)
 
+models: check ## try every order of steps of a socket's threads, and that this can fail (ONLY="close lock", ARGS="--preemptions 3")
+	@$(PYTHON) -m tools.models $(ONLY) $(ARGS)
+
+sanitize: check ## run the core's tests, libzmq included, under AddressSanitizer (ONLY="lock wait" runs a part)
+	@$(PYTHON) -m tools.sanitize $(ONLY)
+
+audit: check ## check licences, sources and advisories of all crates (CHECKS="licenses bans sources" does without the network)
+	@cargo deny --version >/dev/null 2>&1 || { echo "missing: cargo-deny. Install it: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check $(CHECKS)
+	cargo deny --locked --manifest-path models/Cargo.toml check $(if $(CHECKS),$(filter-out bans,$(CHECKS)),advisories licenses sources)
+
 lint: check-lint $(STAMPS)/lint ## check format, lints, types and stubs
 	cargo fmt --all --check
+	cargo fmt --manifest-path models/Cargo.toml --check
 	cargo clippy --release --all-targets -- -D warnings
 	@echo cargo clippy --release --all-targets --features python -- -D warnings
 	@$(PYO3_ENV) cargo clippy --release --all-targets --features python -- -D warnings

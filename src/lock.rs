@@ -99,8 +99,8 @@ impl Lock {
         self.ended.store(false, Ordering::Relaxed);
         let wanted = self.wanted.load(Ordering::Relaxed);
         self.wanted.store((wanted / 2).max(STREAK), Ordering::Relaxed);
-        // Nobody has written anything since the owner was here. What was read was read before this, and what the owner
-        // writes it writes because it has seen this: no processor lets a write overtake the condition for it.
+        // Nobody has written anything since the owner was here. What was read was read before this, and the owner comes in
+        // after it.
         self.owner.store(self.last.load(Ordering::Relaxed), Ordering::Release);
     }
 
@@ -125,7 +125,8 @@ impl Lock {
         self.flag.store(true, Ordering::Relaxed);
         // No barrier of the processor: whoever ends the right makes this one pass one.
         compiler_fence(Ordering::SeqCst);
-        if self.owner.load(Ordering::Relaxed) == me {
+        // After all that was read by who gave the right back.
+        if self.owner.load(Ordering::Acquire) == me {
             return true;
         }
         self.flag.store(false, Ordering::Release);

@@ -132,10 +132,12 @@ impl Socket {
             Some(known) if !stirred && state.raw.is_some() => return Ok((known, false)),
             _ => state.known = None,
         }
-        let events = match state.has_other_waiters(own) {
-            true => state.attempt(POLLIN | POLLOUT, true, &mut |state| state.events()),
-            false => state.events(),
-        }?;
+        if state.has_other_waiters(own) {
+            // Telling them looks once more: what is known of the events is older than that.
+            let events = state.attempt(POLLIN | POLLOUT, true, &mut |state| state.events())?;
+            return Ok((events, true));
+        }
+        let events = state.events()?;
         // A bell does not tell of everything.
         if !state.raw()?.has_bell() {
             state.known = Some(events);

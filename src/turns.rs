@@ -153,37 +153,43 @@ impl State {
         let mut done = work(self);
         if done.as_ref().is_err_and(Error::is_again) && !self.has_looked(want) {
             // A send looks at what the I/O threads have to say only now and then; this always does.
-            let now = match self.raw_events() {
-                Ok(now) => now,
-                Err(error) => {
-                    // The context ends. libzmq tells the socket once, and that was it: nobody else would wake.
-                    self.wake_all();
-                    return Err(error);
-                }
-            };
+            // If the context ends, libzmq tells the socket once, and that was it: nobody else would wake.
+            let now = self.raw_events().inspect_err(|_| self.wake_all())?;
             // What is missing here is news if it is there at the look below, whose edge nobody else will see.
             self.seen &= now;
             if now & want != 0 || (want == ANY && now & POLLIN != 0) {
                 done = work(self);
             }
         }
-        if !self.waiters.is_empty() && self.raw.is_some() {
-            let Ok(now) = self.raw_events() else {
-                // The context ends. That this call was told may be all that the socket is told: also who waits for an event
-                // that never comes is to know.
-                self.wake_all();
-                return done;
-            };
-            let news = if edge { now } else { now & !self.seen };
-            let shown = self.shown(news);
-            self.seen = now;
-            for waiter in &self.waiters {
-                if waiter.want & shown != 0 || (waiter.want == ANY && (edge || news != 0)) {
-                    waiter.waker.wake();
-                }
-            }
+        if self.waiters.is_empty() || self.raw.is_none() {
+            return done;
+        }
+        let told = self.tell(edge);
+        if done.as_ref().is_err_and(Error::is_again) && told? & want != 0 {
+            // It came after the try, and that look has used up its edge. Those who were told may go away without a look (a
+            // signal, a cancelled await), or wait for something else: nobody would wake this one.
+            done = work(self);
+            // A context that ends has been told of, and is found by the next call.
+            let _ = self.tell(false);
         }
         done
+    }
+
+    /// Looks, and wakes those waiters whose turn it may be: for all that is there if the look may use up an `edge`, else for
+    /// what is newly there. What it saw.
+    fn tell(&mut self, edge: bool) -> Result<Events> {
+        // If the context ends, that this call was told may be all that the socket is told: also who waits for an event that
+        // never comes is to know.
+        let now = self.raw_events().inspect_err(|_| self.wake_all())?;
+        let news = if edge { now } else { now & !self.seen };
+        let shown = self.shown(news);
+        self.seen = now;
+        for waiter in &self.waiters {
+            if waiter.want & shown != 0 || (waiter.want == ANY && (edge || news != 0)) {
+                waiter.waker.wake();
+            }
+        }
+        Ok(now)
     }
 
     /// Whether a try that could not go on has looked at what the I/O threads have to say, and nobody else wants to know.
