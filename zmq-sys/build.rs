@@ -75,10 +75,19 @@ namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
 
-/// Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
-/// which ends the process. What takes it off in all other connecters remembers that it did: file, what it says, what it should.
-const TWICE_REMOVED: (&str, &str, &str) =
-    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();");
+/// Faults of libzmq that end the process, each in a line or two: file, what it says, what it should.
+const MENDED: [(&str, &str, &str); 2] = [
+    // Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket
+    // closes. What takes it off in all other connecters remembers that it did.
+    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();"),
+    // A socket whose SNDHWM or RCVHWM is set tells the other half of each of its pipes, also of those whose end it has
+    // confirmed: that half may be freed by then.
+    (
+        "pipe.cpp",
+        "    send_pipe_hwm (_peer, inhwm_, outhwm_);",
+        "    if (_state == active)\n        send_pipe_hwm (_peer, inhwm_, outhwm_);",
+    ),
+];
 
 /// What macOS adds to it.
 const APPLE: &[&str] = &["ZMQ_HAVE_LOCAL_PEERCRED", "ZMQ_HAVE_TCP_KEEPALIVE", "ZMQ_HAVE_PTHREAD_SETNAME_1"];
@@ -178,16 +187,13 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
     cc::Build::new().include(&sha1).file(sha1.join("sha1.c")).compile("zmq_sha1");
 }
 
-/// Our copy of a source, if it is the one with the fault.
+/// Our copy of a source, if it is one with a fault.
 fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
-    let (file, wrong, right) = TWICE_REMOVED;
-    if name != file {
-        return None;
-    }
+    let (_, wrong, right) = MENDED.iter().find(|(file, ..)| *file == name)?;
     let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
     assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
     let ours = out.join(name);
-    fs::write(&ours, source.replace(wrong, right)).unwrap();
+    fs::write(&ours, source.replacen(wrong, right, 1)).unwrap();
     Some(ours)
 }
 
