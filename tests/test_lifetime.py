@@ -316,3 +316,24 @@ with zmq.Context() as ctx:
 print("still here")
 """
     assert run_python(program).stdout == "still here\n"
+
+
+def test_a_water_mark_is_set_when_a_peer_has_just_gone(run_python):
+    """libzmq told the peer's half of the connection, which was freed by then."""
+    program = """
+import brokerless as zmq
+
+with zmq.Context() as ctx, ctx.socket(zmq.PUSH) as push, ctx.socket(zmq.PULL) as pull:
+    for number in range(100):
+        where = f"inproc://{number}"
+        push.bind(where)
+        pull.connect(where)
+        push.poll(0)
+        pull.disconnect(where)
+        push.poll(0)  # confirms the end
+        pull.poll(0)  # frees its half
+        push.sndhwm = 5
+        pull.poll(0)
+print("alive")
+"""
+    assert run_python(program).stdout == "alive\n"

@@ -29,13 +29,8 @@ struct Play {
 fuzz_target!(|data: &[u8]| {
     let mut script = Script::new(data);
     let ordered = script.choice(2) == 1;
-    let rules = Rules {
-        ordered,
-        window: 4,
-        beat: Duration::from_secs(1),
-        limit: Duration::from_secs(5),
-        codec: "json".into(),
-    };
+    let rules =
+        Rules { ordered, window: 4, beat: Duration::from_secs(1), limit: Duration::from_secs(5), codec: "json".into() };
     let mut play = Play {
         ledger: Intake::new([9; 16], rules),
         now: Instant::now(),

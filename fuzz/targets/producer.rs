@@ -70,7 +70,8 @@ fuzz_target!(|data: &[u8]| {
             break;
         }
         play.ledger.hear(&honest, Ok(Said::Want { jobs: 2 }), play.now);
-        let numbers: Vec<u64> = play.turn(true).into_iter().filter(|(to, _)| *to == honest).map(|(_, job)| job).collect();
+        let numbers: Vec<u64> =
+            play.turn(true).into_iter().filter(|(to, _)| *to == honest).map(|(_, job)| job).collect();
         handed.extend(numbers.iter().copied());
         play.ledger.hear(&honest, Ok(Said::Done { run: RUN, numbers }), play.now);
         play.now += Duration::from_millis(20);

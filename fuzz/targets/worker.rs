@@ -25,7 +25,8 @@ struct Play {
 fuzz_target!(|data: &[u8]| {
     let mut script = Script::new(data);
     let now = Instant::now();
-    let mut play = Play { ledger: Desk::new("w".into(), "json".into(), "json".into(), now), now, given: HashSet::new() };
+    let mut play =
+        Play { ledger: Desk::new("w".into(), "json".into(), "json".into(), now), now, given: HashSet::new() };
     let mut in_hand = None;
     while !script.is_over() {
         match script.choice(16) {
@@ -89,8 +90,7 @@ impl Play {
     fn welcome(&mut self, side: Side) {
         let role = if side == Side::Jobs { Role::Producer } else { Role::Collector };
         let codec = "json".into();
-        let said =
-            Said::Welcome { role, run: RUN, beat_ms: 1000, limit_ms: 5000, job_ms: 0, codec, kept: Vec::new() };
+        let said = Said::Welcome { role, run: RUN, beat_ms: 1000, limit_ms: 5000, job_ms: 0, codec, kept: Vec::new() };
         self.ledger.hear(side, Ok(said), Vec::new(), self.now);
     }
 
