@@ -44,16 +44,18 @@ def main(arguments: Optional[List[str]] = None) -> int:
     print("\n".join(f"{key}: {value}" for key, value in machine.items()), end="\n\n", flush=True)
     started = time.monotonic()
     rows: List[Row] = []
+    table = ""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
     for fault in faults:
         rows.append(run(fault, quick=options.quick, progress=say))
         say("")
         kept = ", ".join(f"{name} {report.verdict(told)}" for name, told in rows[-1].told.items())
         print(f"{fault.name}: {kept}", flush=True)
+        # After each: who interrupts a long run keeps what was done.
+        table = report.markdown(rows, machine)
+        (OUTPUT / "table.md").write_text(table, encoding="utf-8")
+        (OUTPUT / "outcomes.json").write_text(json.dumps(report.raw(rows, machine), indent=1), encoding="utf-8")
     print(f"\n{report.text(rows)}\n")
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    table = report.markdown(rows, machine)
-    (OUTPUT / "table.md").write_text(table, encoding="utf-8")
-    (OUTPUT / "outcomes.json").write_text(json.dumps(report.raw(rows, machine), indent=1), encoding="utf-8")
     if options.document:
         DOCUMENT.write_text(report.put_into(DOCUMENT.read_text(encoding="utf-8"), table), encoding="utf-8")
     print(f"{time.monotonic() - started:.0f} s; all of it is in {OUTPUT.relative_to(ROOT)}/")

@@ -15,7 +15,7 @@ from benches.battery.scene import Scene
 #: A peer that says nothing may cost so much; a queue of libzmq's is 16 KiB or less in each direction.
 _EACH = 32 * 1024
 _TRIPS = 2_000
-_PATIENCE = 3_000
+_PATIENCE = 5_000
 
 
 def ask(zmq: Any, link: Link, endpoint: str, count: int) -> None:
@@ -25,6 +25,7 @@ def ask(zmq: Any, link: Link, endpoint: str, count: int) -> None:
         dealer.setsockopt(zmq.LINGER, 0)
         dealer.setsockopt(zmq.RCVTIMEO, _PATIENCE)
         dealer.connect(endpoint)
+        link.say("here")
         while link.hear():
             answered, worst, started = 0, 0.0, time.monotonic()
             for number in range(count):
@@ -51,6 +52,7 @@ def play(scene: Scene, handshake: bool) -> Outcome:
     router.setsockopt(zmq.RCVTIMEO, _PATIENCE)
     router.bind(endpoint)
     client = scene.start(ask, endpoint, _TRIPS)
+    client.hear()
     figures: List[Tuple[int, float, float]] = []
 
     def trips() -> None:

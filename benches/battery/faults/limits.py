@@ -54,7 +54,7 @@ class _Server:
         self.context = self.zmq.Context()
         self.router = self.context.socket(self.zmq.ROUTER)
         self.router.setsockopt(self.zmq.LINGER, 0)
-        self.router.setsockopt(self.zmq.RCVTIMEO, 3_000)
+        self.router.setsockopt(self.zmq.RCVTIMEO, 5_000)
         self.router.bind(self.endpoint)
         self.lost = 0
 
@@ -78,6 +78,8 @@ def by_peers(scene: Scene) -> Outcome:
     server = _Server(scene)
     client = scene.start(ask, server.endpoint, _TRIPS)
     newcomer = scene.start(ask, server.endpoint, _TRIPS)
+    for part in (client, newcomer):
+        part.hear()
     server.trips(client)
     before = descriptors(kind="socket")
     crowd = scene.start(settle, {"ROUTER": server.endpoint}, scene.times, True, 2)

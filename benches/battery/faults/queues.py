@@ -10,7 +10,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Tuple
 
-from benches.battery.fault import ALL, Fault, Outcome
+from benches.battery.fault import ALL, BOTH, Fault, Outcome
 from benches.battery.scene import Scene
 
 _HWM = 100
@@ -192,9 +192,7 @@ def pub(desk: _Desk) -> List[_Books]:
 
 def xpub(desk: _Desk) -> List[_Books]:
     """Down by both rules, and up, where an XSUB drops, too."""
-    ways = _published(desk, "XPUB", "XSUB", exact=False)
-    if hasattr(desk.zmq, "XPUB_NODROP"):
-        ways += _published(desk, "XPUB", "SUB", exact=True)
+    ways = [*_published(desk, "XPUB", "XSUB", exact=False), *_published(desk, "XPUB", "SUB", exact=True)]
     xsub, receiver = desk.socket("XSUB"), desk.socket("XPUB")
     desk.pair(receiver, xsub)
     desk.await_peers(xsub, (receiver,))
@@ -267,7 +265,8 @@ FAULTS = tuple(
         promised="sent = delivered + dropped by a rule that has a name; tried = sent + refused; whole, in order, and it works again",
         play=functools.partial(play, pattern=name),
         times=10_000,
-        contenders=ALL,
+        # pyomq's other types lack options that these need, or do not end.
+        contenders=ALL if name == "pub" else BOTH,
     )
     for name, (_, title) in _PATTERNS.items()
 )

@@ -69,7 +69,6 @@ FAULTS: Tuple[Fault, ...] = tuple(
         promised=_SERVES,
         play=functools.partial(play, **how),
         times=10_000,
-        limit=60,
         contenders=ALL,
     )
     for name, title, how in (
