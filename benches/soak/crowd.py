@@ -17,7 +17,7 @@ from benches.soak.ledger import Departure, Reader, StreamBook
 #: How long after a departure everybody has noticed it, in seconds.
 NOTICED = 3.0
 #: How long a peer may take to come or to go.
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
