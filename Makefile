@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help course test compat compat-jupyter browser-test bench wheels wheels-test jetson-test classroom-bundle lint \
-	models sanitize audit notebooks student lab clean check check-lint check-browser check-wheels
+.PHONY: help course test compat compat-jupyter browser-test bench battery soak fuzz models sanitize audit wheels wheels-test \
+	jetson-test classroom-bundle lint notebooks student lab clean check check-lint check-browser check-wheels
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -37,7 +37,7 @@ course: notebooks ## build and install, run the whole lecture, print its table (
 
 # One profile for all of cargo's work: libzmq and libsodium are compiled once for the extension, the tests and clippy.
 test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes to pytest)
-	cargo test --release
+	cargo test --release --lib
 	$(BIN)/python -m pytest $(ARGS)
 
 compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pass (ONLY="socket poll" runs a part)
@@ -53,14 +53,23 @@ bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" 
 	cargo build --quiet --release --example c_tools
 	@$(BIN)/python -m benches $(if $(QUICK),--quick) $(ARGS) $(ONLY)
 
+battery: $(STAMPS)/bench ## do the same faults to brokerless, pyzmq and pyomq (ONLY="interrupt fork" runs a part, QUICK=1 is short)
+	@$(BIN)/python -m benches.battery $(if $(QUICK),--quick) $(ARGS) $(ONLY)
+
+soak: $(STAMPS)/test ## run devices and a pipeline under churn, for MINUTES=2, and print counts that must add up (SEED=1)
+	@$(BIN)/python -m benches.soak --minutes $(or $(MINUTES),2) --seed $(or $(SEED),1) $(ARGS)
+
+fuzz: $(STAMPS)/test ## look for inputs and orders of calls that break something (MINUTES=10, ONLY="json wire")
+	@$(BIN)/python -m tools.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(ONLY)
+
 wheels: $(STAMPS)/wheels ## build and check every wheel and the sdist, in build/wheels (ONLY="aarch64 cp310" builds a part)
 	@$(BIN)/python -m tools.wheels $(ONLY)
 
 wheels-test: $(STAMPS)/wheels ## install the wheels for this machine, each in its own Python, and try them (ARGS="FILE...")
 	@$(BIN)/python -m tools.wheels.trial $(ARGS)
 
-jetson-test: $(STAMPS)/wheels ## try the aarch64 wheels in an emulated Jetson: smoke test, and a lecture in its kernel
-	@$(BIN)/python -m tools.jetson
+jetson-test: $(STAMPS)/wheels ## try aarch64 wheels in an emulated Jetson: smoke test, and a lecture (ONLY=3.9, the oldest)
+	@$(BIN)/python -m tools.jetson $(ONLY)
 
 classroom-bundle: $(STAMPS)/wheels ## a folder to install the course from without internet (FOR=jetpack6, or FOR="x86_64 3.11")
 	@$(BIN)/python -m tools.classroom $(FOR)

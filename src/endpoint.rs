@@ -69,12 +69,14 @@ impl Endpoint {
     /// EINVAL.
     pub fn check_connect(&self) -> Result<()> {
         let text = self.text.to_str().unwrap_or_default();
-        let Some(address) = ["tcp://", "ws://", "wss://"].iter().find_map(|transport| text.strip_prefix(transport))
-        else {
-            return Ok(());
+        let address = text.split_once("://").map_or("", |(_, address)| address);
+        // "source;destination": the latter counts.
+        let place = match self.transport() {
+            "tcp" => address.rsplit(';').next(),
+            // A path may follow.
+            "ws" | "wss" => address.rsplit(';').next().and_then(|address| address.split('/').next()),
+            _ => return Ok(()),
         };
-        // "source;destination": the latter counts; a path may follow.
-        let place = address.rsplit(';').next().and_then(|address| address.split('/').next());
         let Some((host, port)) = place.and_then(|place| place.rsplit_once(':')) else {
             return Ok(());
         };
@@ -190,6 +192,7 @@ mod tests {
             "tcp://*:5555",
             "tcp://127.0.0.1:*",
             "tcp://127.0.0.1:!",
+            "tcp://lo/x:0",
         ] {
             assert_eq!(check(text).expect_err(text).errno(), errno::EINVAL, "{text}");
         }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod message;
+mod tcp;
 
 use std::ffi::{c_int, c_void, CStr, CString};
 use std::mem::ManuallyDrop;
@@ -17,6 +18,7 @@ use parking_lot::lock_api::{MutexGuard, RawMutex};
 use zmq_sys as sys;
 
 pub use self::message::Message;
+pub use self::tcp::{traffic, Traffic};
 use crate::error::{Error, Result};
 use crate::lock::{Lock, Pass};
 

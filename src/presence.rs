@@ -2,7 +2,7 @@
 
 use crate::error::{errno, Error, Result};
 use crate::explain::{describe, nobody};
-use crate::monitor::Peer;
+use crate::monitor::{Link, Peer};
 use crate::socket::{Attached, Socket, Stats};
 use crate::wait::{Deadline, Interrupt};
 
@@ -84,6 +84,12 @@ impl Socket {
         (open, stats, connected.map(|connected| connected + inproc))
     }
 
+    /// Its connections over TCP, `most` of them, as far as they are known: for who looks a few times in a second.
+    pub(crate) fn links(&self, most: usize) -> Vec<Link> {
+        let watch = self.glint(None, |state| state.watch.clone());
+        watch.map(|watch| watch.glance(|table| table.links(most))).unwrap_or_default()
+    }
+
     fn sure_watch(&self) -> Result<std::sync::Arc<crate::monitor::Watch>> {
         let unwatched = self.0.watch().is_none_or(|watch| watch.is_late());
         let connected = self.endpoints().iter().any(|at| !at.endpoint.starts_with("inproc:"));
@@ -116,6 +122,7 @@ impl Socket {
             local: if bound { endpoint } else { "" }.to_owned(),
             remote: if bound { "" } else { endpoint }.to_owned(),
             connections,
+            fd: None,
             since: SystemTime::now(),
             accepted: bound,
         };

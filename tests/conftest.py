@@ -40,6 +40,8 @@ else:
     # A time limit for each example fails on a busy board for no fault of ours; each test has its own limit.
     settings.register_profile("brokerless", deadline=None)
     settings.load_profile("brokerless")
+    # `make fuzz` runs the state machines in this one.
+    settings.register_profile("long", deadline=None, stateful_step_count=100)
 
 
 def native_threads() -> int:

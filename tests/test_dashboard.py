@@ -42,7 +42,7 @@ def test_a_socket_has_a_dashboard(pair: Callable[..., Any], tmp_path: Path) -> N
         assert repr(sent) == f"<Dashboard of PUSH bound to {push.endpoints[0]} (live)>"
         assert (sent.data["messages_sent"][0], sent.data["messages_sent"][-1]) == (0, 12)
         assert received.data["bytes_received"][-1] == 60
-        title, figures = str(sent).splitlines()
+        title, figures, _peer = str(sent).splitlines()
         assert title.startswith(f"PUSH bound to {push.endpoints[0]} (") and title.endswith(" peers: 1)")
         # Only the direction that there is.
         assert figures.split()[0] == "sent" and figures.endswith("total 12 msg, 60 B")
@@ -94,7 +94,7 @@ def test_a_device_has_a_dashboard(make_device: Callable[..., Any], at: Callable[
     head, *flows = dashboard.text().splitlines()
     assert head.startswith(f"Queue {queue.frontend_endpoint} | {queue.backend_endpoint} (")
     assert head.endswith("at the frontend: 1 · at the backend: 1)")
-    assert [line.split("  ")[1] for line in flows] == ["to the backend", "to the frontend"]
+    assert [line.split("  ")[1] for line in flows[:2]] == ["to the backend", "to the frontend"]
     queue.stop(timeout=0)
     assert wait_until(lambda: not dashboard.running)
     assert "(ended)" in repr(dashboard)
@@ -102,6 +102,73 @@ def test_a_device_has_a_dashboard(make_device: Callable[..., Any], at: Callable[
     assert "to the frontend" in texts(tmp_path / "queue.SVG")
     with pytest.raises(zmq.SocketClosed):
         queue.dashboard()
+
+
+def test_each_peer_has_its_own_figures(make_socket: Callable[..., Any], at: Callable[..., Any], tmp_path: Path) -> None:
+    push = make_socket(zmq.PUSH, bind="tcp://127.0.0.1:*")
+    pulls = [at(zmq.PULL, push.endpoints[0]) for _ in range(2)]
+    push.wait_for_peers(2, timeout=20)
+    with push.dashboard(0.05) as dashboard, pulls[0].dashboard(0.05) as other:
+        # In turn, so that both get one in two.
+        for _ in range(40):
+            push.send(bytes(1000))
+        for pull in pulls:
+            assert all(len(pull.recv(timeout=20)) == 1000 for _ in range(20))
+        settle(dashboard)
+        settle(other)
+        peers = dashboard.peers
+        assert [(peer.side, peer.connected, peer.local) for peer in peers] == [("peers", True, push.endpoints[0])] * 2
+        assert all(20_000 < peer.bytes_sent[-1] < 22_000 for peer in peers)
+        assert all(peer.bytes_received[-1] < 1000 for peer in peers)
+        assert all(len(peer.elapsed) == len(peer.bytes_sent) == len(peer.bytes_received) for peer in peers)
+        (server,) = other.peers
+        assert server.remote == push.endpoints[0] and server.local in {peer.remote for peer in peers}
+        assert 20_000 < server.bytes_received[-1] < 22_000
+        _, _, *lines = dashboard.text().splitlines()
+        assert sorted(line.split()[0] for line in lines) == sorted(peer.name for peer in peers)
+        pulls[1].close()
+        assert wait_until(lambda: sum(peer.connected for peer in dashboard.peers) == 1)
+        assert "(gone)" in dashboard.text().splitlines()[-1]
+    dashboard.save(tmp_path / "push.svg")
+    drawn = texts(tmp_path / "push.svg")
+    assert "by peer, over TCP" in drawn and "sent, bytes a second" in drawn and "(gone)" in drawn
+
+
+def test_the_peers_of_both_sides_of_a_device(make_device: Callable[..., Any], at: Callable[..., Any]) -> None:
+    queue = make_device(zmq.Queue)
+    client, server = at(zmq.REQ, queue.frontend_endpoint), at(zmq.REP, queue.backend_endpoint)
+    with queue.dashboard(0.05) as dashboard:
+        client.send(bytes(5000))
+        server.send(server.recv()[:10])
+        client.recv()
+        settle(dashboard)
+    front, back = sorted(dashboard.peers, key=lambda peer: peer.side, reverse=True)
+    assert (front.side, back.side) == ("at the frontend", "at the backend")
+    assert front.bytes_received[-1] > 5000 > front.bytes_sent[-1]
+    assert back.bytes_sent[-1] > 5000 > back.bytes_received[-1]
+    assert f"{front.name}, at the frontend" in dashboard.text()
+
+
+def test_the_workers_of_a_reliable_producer_have_figures(ctx: Any) -> None:
+    at = "tcp://127.0.0.1:*"
+    with pipeline.Pipeline(str.upper, workers="threads:2", context=ctx, jobs=at, results=at) as p:
+        with p.dashboard(0.05) as dashboard:
+            assert sum(len(result) for result in p.map(["x" * 10_000] * 50)) == 500_000
+            settle(dashboard)
+        # Each worker is connected to two ports.
+        assert len(dashboard.peers) == 4 and len({peer.local for peer in dashboard.peers}) == 2
+        assert sum(peer.bytes_sent[-1] for peer in dashboard.peers) > 500_000
+        assert sum(peer.bytes_received[-1] for peer in dashboard.peers) > 500_000
+
+
+def test_over_ipc_and_inproc_nobody_counts_for_a_peer(pair: Callable[..., Any]) -> None:
+    for transport in ("ipc", "inproc"):
+        push, pull = pair(zmq.PUSH, zmq.PULL, transport)
+        with push.dashboard(0.05) as dashboard:
+            push.send(b"x")
+            pull.recv()
+            settle(dashboard)
+        assert dashboard.peers == [] and len(dashboard.text().splitlines()) == 2
 
 
 def test_a_device_must_have_been_started(make_device: Callable[..., Any]) -> None:
@@ -290,7 +357,7 @@ def test_a_terminal_is_drawn_over(
     shown = screen(terminal.getvalue())
     push.close()
     done.result()
-    assert len(shown) == 4 and max(map(len, shown)) == 59
+    assert len(shown) == 5 and max(map(len, shown)) == 59
     assert screen(terminal.getvalue()) == ["before", *dashboard.text().splitlines(), ""]
 
 

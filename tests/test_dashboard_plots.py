@@ -11,6 +11,7 @@ import pytest
 
 from brokerless._dashboard import POINTS
 from brokerless._dashboard_kinds import Flow, Subject
+from brokerless._dashboard_peers import PeerTraffic
 from brokerless._dashboard_view import View
 from brokerless._html import printable, text_in
 from brokerless._plots import Box, Line, bars, clock, plot, rates, si, sparkline, ticks
@@ -183,14 +184,21 @@ def test_a_full_picture_is_small() -> None:
     columns = {"elapsed": elapsed, "m": total(), "n": total(), "b": total(), "p": [-1.0] * POINTS}
     columns["q"] = [float(chance.randrange(9)) for _ in elapsed]
     tallied = ("key", 100, 40, [(f"a name that is longer than there is room for {number}", 10) for number in range(32)])
-    view = View(subject, columns, tallied, "live", 0.5)
+    peers = [
+        PeerTraffic(
+            "peers", "tcp://a:1", f"tcp://b:{number}", number % 3 > 0, elapsed[:100], total()[:100], total()[:100]
+        )
+        for number in range(12)
+    ]
+    view = View(subject, columns, peers, tallied, "live", 0.5)
     picture = view.svg("brokerless-1")
-    assert len(picture.encode()) < 20_000
+    assert len(picture.encode()) < 40_000
     assert ElementTree.fromstring(picture).get("id") == "brokerless-1"
     texts = "".join(ElementTree.fromstring(picture).itertext())
+    assert "8 of 12 shown" in texts and "and 4 more peers" in view.text()
     assert "8 of 40 shown" in texts and "one: not known" in texts and "connectedoneother" in texts
     # Who comes and goes is drawn only if anybody does.
     columns["q"] = [3.0] * POINTS
-    quiet = View(subject, columns, tallied, "live", 0.5).svg("brokerless-1")
+    quiet = View(subject, columns, [], tallied, "live", 0.5).svg("brokerless-1")
     assert "connected" not in quiet and "other: 3" in quiet
     assert "32 more (of 100)" in view.text()

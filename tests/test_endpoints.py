@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket as system_socket
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,34 @@ def hears(push, pull):
 
 
 # Bind and connect
+
+
+# A build that writes addresses and numbers in another way than libzmq's own (zmq-sys/src/text.hpp) writes the same.
+
+
+def test_a_websockets_address(make_socket):
+    rep, req = make_socket(zmq.REP), make_socket(zmq.REQ)
+    rep.bind("ws://127.0.0.1:*/path")
+    found = re.fullmatch(rb"ws://127\.0\.0\.1:(\d+)/path", rep.last_endpoint)
+    assert found and 1024 <= int(found.group(1)) < 65536
+    req.connect(rep.last_endpoint)
+    req.send(b"hello", timeout=10)
+    assert rep.recv(timeout=10) == b"hello"
+
+
+def test_who_speaks_over_ipc(make_socket, endpoint):
+    pull = make_socket(zmq.PULL, bind=endpoint("ipc"))
+    push = make_socket(zmq.PUSH, connect=pull.last_endpoint.decode())
+    push.send(b"hello", timeout=10)
+    frame = pull.recv(copy=False, timeout=10)
+    assert frame["Peer-Address"] == f"localhost:{os.getuid()}:{os.getgid()}:{os.getpid()}"
+
+
+def test_threads_named_by_a_number(ctx, make_socket):
+    ctx.set(zmq.THREAD_NAME_PREFIX, 1234567)
+    make_socket(zmq.PULL)
+    names = [Path(folder, "comm").read_text() for folder in Path("/proc/self/task").iterdir()]
+    assert any(name.startswith("1234567/") for name in names), names
 
 
 def test_what_is_resolved(make_socket, endpoint, transport):

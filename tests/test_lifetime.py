@@ -293,3 +293,26 @@ proxy.close()
 print("still here")
 """
     assert run_python(program).stdout == "still here\n"
+
+
+def test_a_close_in_the_middle_of_a_message_does_not_end_the_process(run_python):
+    """Half of a multipart message was with the system when both ends closed, and libzmq asserted that it finds the other half."""
+    program = """
+import threading
+import brokerless as zmq
+
+with zmq.Context() as ctx:
+    for _ in range(60):
+        pull, push = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)
+        pull.rcvhwm = 1
+        push.connect(f"tcp://127.0.0.1:{pull.bind_to_random_port('tcp://127.0.0.1')}")
+        for _ in range(20):
+            push.send_multipart([bytes(10_000)] * 50)
+        pull.recv_multipart()
+        closing = threading.Thread(target=pull.close)
+        closing.start()
+        push.close(linger=0)
+        closing.join()
+print("still here")
+"""
+    assert run_python(program).stdout == "still here\n"

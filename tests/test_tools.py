@@ -122,6 +122,13 @@ def test_free_ports_are_free_and_different():
         probe.bind(("", ports[0]))
 
 
+def test_processes_of_one_test_run_have_each_their_own_ports(monkeypatch):
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "3")
+    for place in range(3):
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", f"gw{place}")
+        assert {(port - 20_000) % 3 for port in runner.free_ports(20)} == {place}
+
+
 def test_a_run_gives_its_figures(tmp_path):
     run = course.run_notebook(reporting(tmp_path), parameters={"COUNT": 100})
     assert run.error is None

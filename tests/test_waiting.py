@@ -21,7 +21,7 @@ def test_a_receive_that_does_not_wait(pair, name):
         assert "this PULL socket bound to tcp://127.0.0.1:" in str(caught.value)
     assert "1 peer is connected" in str(caught.value)
     pull.rcvtimeo = 10
-    with pytest.raises(zmq.Again, match=r"nothing arrived within 1. ms"):
+    with pytest.raises(zmq.Again, match=r"nothing arrived within \d+ ms"):
         getattr(pull, name)()
     push.send_json("there")
     assert getattr(pull, name)(timeout=10) in (b'"there"', '"there"', [b'"there"'], "there")
@@ -35,7 +35,7 @@ def test_a_send_that_does_not_wait(make_socket, endpoint, name):
         with pytest.raises(zmq.Again, match=r"this PUSH socket bound to tcp://127.0.0.1:"):
             getattr(push, name)(data, **options)
     push.sndtimeo = 10
-    with pytest.raises(zmq.Again, match=r"within 1. ms; nobody has connected: start the other side"):
+    with pytest.raises(zmq.Again, match=r"within \d+ ms; nobody has connected: start the other side"):
         getattr(push, name)(data)
     assert push.stats.messages_sent == 0
 

@@ -7,6 +7,7 @@ the same time, each role in its own kernel, as on several boards.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
 import socket
@@ -78,7 +79,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def _candidates() -> Iterator[int]:
-    ports = [port for port in range(20_000, 32_768) if port not in _ports_given]
+    # Processes that share the work of one test run (pytest-xdist's) have each their own ports.
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[len("gw") :])
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = [port for port in range(20_000 + place, 32_768, processes) if port not in _ports_given]
     random.SystemRandom().shuffle(ports)
     return iter(ports)
 

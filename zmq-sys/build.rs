@@ -71,20 +71,94 @@ const LINUX: &[&str] = &[
 /// 32 a thousand connected sockets take a seventh less memory, and messages no longer. Its settings are an enum in a header,
 /// which is included first here, so that all that follows sees ours.
 const SETTINGS: &str = "#include \"config.hpp\"
+#include \"demangle.hpp\"
+#include \"text.hpp\"
 namespace zmq { enum { smaller_message_pipe_granularity = 32 }; }
 #define message_pipe_granularity smaller_message_pipe_granularity
 ";
 
-/// Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
-/// which ends the process. What takes it off in all other connecters remembers that it did: file, what it says, what it should.
-const TWICE_REMOVED: (&str, &str, &str) =
-    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();");
+/// A piece of libzmq's source with a fault: file, what it says, what it should.
+type Mended = (&'static str, &'static str, &'static str);
+
+const MENDED: &[Mended] = &[
+    // Where a proxy (SOCKS_PROXY) does not answer, libzmq takes its descriptor off the poller, and once more when the socket closes,
+    // which ends the process. What takes it off in all other connecters remembers that it did.
+    ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();"),
+    // What does not begin as ZMTP 2 and later do is taken for a peer of ZMTP 1, as libzmq 2 spoke it: a browser, a port scanner. It gets
+    // what a PUSH, a DEALER or a REQ sends to one of its peers. But ZMTP 1 begins with the header of an identity, too: a length
+    // that is not 0, and then flags, all of which are 0.
+    (
+        "zmtp_engine.cpp",
+        "        if (_greeting_recv[0] != 0xff) {\n",
+        "        if (_greeting_recv[0] != 0xff) {\n            if (_greeting_bytes_read < 2)\n                continue;\n",
+    ),
+    (
+        "zmtp_engine.cpp",
+        "    return unversioned ? 1 : 0;\n",
+        "    if (unversioned\n        && (_greeting_recv[0] == 0\n            || _greeting_recv[_greeting_recv[0] == 0xff ? 9 : 1] != 0)) {
+        errno = EPROTO;
+        error (protocol_error);
+        return -1;
+    }
+    return unversioned ? 1 : 0;\n",
+    ),
+    // A connection that ends when half of a multipart message is with the system drops the other half, which it takes from the
+    // socket's pipe. But a socket that was closed with LINGER 0 has taken its pipe back by then: there is nothing more to drop, and
+    // the process ended instead.
+    (
+        "session_base.cpp",
+        "        rc = pull_msg (&msg);\n        errno_assert (rc == 0);",
+        "        rc = pull_msg (&msg);\n        if (rc != 0) {\n            _incomplete_in = false;\n            break;\n        }",
+    ),
+    // Where the socket has refused a peer (a PAIR has only one), what that peer sends has no place, and libzmq waits for one: it reads no
+    // more, never sees the peer go, and keeps its descriptor for ever.
+    (
+        "session_base.cpp",
+        "        errno_assert (rc == 0);\n        return 0;\n    }\n\n    errno = EAGAIN;\n    return -1;\n}\n\nint zmq::session_base_t::read_zap_msg",
+        "        errno_assert (rc == 0);
+        return 0;
+    }
+    if (!_pipe) {
+        int rc = msg_->close ();
+        errno_assert (rc == 0);
+        rc = msg_->init ();
+        errno_assert (rc == 0);
+        return 0;
+    }
+
+    errno = EAGAIN;
+    return -1;
+}
+
+int zmq::session_base_t::read_zap_msg",
+    ),
+    // If the peer was faster than the refusal, its engine waits already: it is to go on.
+    (
+        "session_base.cpp",
+        "    if (!is_terminating () && options.raw_socket) {\n",
+        "    if (!_pipe && !is_terminating () && !_pending && !_active
+        && !options.raw_socket && _engine && _engine->has_handshake_stage ())
+        _engine->restart_input ();
+
+    if (!is_terminating () && options.raw_socket) {\n",
+    ),
+    (
+        "stream_engine_base.cpp",
+        "    zmq_assert (_input_stopped);\n    zmq_assert (_session != NULL);",
+        "    if (!_input_stopped)\n        return true;\n    zmq_assert (_session != NULL);",
+    ),
+];
+
+/// Streams that libzmq only makes a string with; `src/text.hpp` says why they go.
+const STREAMS: &[&str] = &["std::ostringstream", "std::stringstream"];
 
 /// What macOS adds to it.
 const APPLE: &[&str] = &["ZMQ_HAVE_LOCAL_PEERCRED", "ZMQ_HAVE_TCP_KEEPALIVE", "ZMQ_HAVE_PTHREAD_SETNAME_1"];
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    for file in ["build.rs", "src/demangle.hpp", "src/text.hpp"] {
+        println!("cargo:rerun-if-changed={file}");
+    }
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let platform = match os.as_str() {
         "linux" => [UNIX, LINUX].concat(),
@@ -164,11 +238,9 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
         let (name, value) = define.split_once('=').unwrap_or((define, "1"));
         build.define(name, value);
     }
-    for folder in
-        [vendor.join("include"), vendor.join("src"), vendor.join("external/sha1"), out.clone(), sodium.to_owned()]
-    {
-        build.include(folder);
-    }
+    let ours = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap()).join("src");
+    let theirs = ["include", "src", "external/sha1"].map(|folder| vendor.join(folder));
+    build.includes(theirs).includes([&ours, &out]).include(sodium);
     if has_strlcpy(&out) {
         build.define("ZMQ_HAVE_STRLCPY", "1");
     }
@@ -178,17 +250,20 @@ fn build_as_one(vendor: &Path, sodium: &Path) {
     cc::Build::new().include(&sha1).file(sha1.join("sha1.c")).compile("zmq_sha1");
 }
 
-/// Our copy of a source, if it is the one with the fault.
+/// Our copy of a source, if anything in it is not to stay as it is.
 fn mended(vendor: &Path, name: &str, out: &Path) -> Option<PathBuf> {
-    let (file, wrong, right) = TWICE_REMOVED;
-    if name != file {
+    let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
+    let mut ours = STREAMS.iter().fold(source.clone(), |text, stream| text.replace(stream, "zmq::text_t"));
+    for (_, wrong, right) in MENDED.iter().filter(|(file, ..)| *file == name) {
+        assert_eq!(ours.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
+        ours = ours.replace(wrong, right);
+    }
+    if ours == source {
         return None;
     }
-    let source = fs::read_to_string(vendor.join("src").join(name)).unwrap();
-    assert_eq!(source.matches(wrong).count(), 1, "{name} is not that of libzmq 4.3.5: is it mended there?");
-    let ours = out.join(name);
-    fs::write(&ours, source.replace(wrong, right)).unwrap();
-    Some(ours)
+    let copy = out.join(name);
+    fs::write(&copy, ours).unwrap();
+    Some(copy)
 }
 
 /// Whether the C library has it (musl; glibc from 2.38 on): libzmq brings its own where not, which must not meet another.

@@ -29,6 +29,7 @@ __all__ = [
     "Peer",
     "Sampler",
     "close_delivered",
+    "send_end",
     "send_jobs",
     "Dispatcher",
     "Gatherer",
@@ -898,6 +899,14 @@ class Sampler:
         with -1 for a number of peers that is not known. With `most` there are at most so many rows, spread evenly, with the
         first and the last.
         """
+    def wires(self, most: int | None = None) -> list[tuple[str, str, str, bool, bytearray, bytearray, bytearray]]:
+        """What went through each connection over TCP, as the kernel counts it: a list in the order in which they came.
+
+        Each is (prefix of its source, local endpoint, remote endpoint, whether it is still there, elapsed, sent, received). The
+        last three are columns as in columns(): seconds, and the bytes that the other side has acknowledged and that have come, what
+        the protocol itself takes included. Of 64 connections at most; those that are gone make room first. Over ipc and inproc
+        nobody counts. With `most` there are at most so many rows of each.
+        """
     def stop(self) -> None:
         """Ends it, with a last row, and waits for that. What was sampled stays."""
 
@@ -911,6 +920,9 @@ class Stream:
     @property
     def received(self) -> int:
         """How many messages were taken."""
+    @property
+    def ends(self) -> tuple[int, int]:
+        """How often somebody has said that the stream is over, and in how many bytes: no results."""
     @property
     def peers(self) -> int:
         """How many peers are there now."""
@@ -1074,6 +1086,10 @@ class WorkLoop:
 
 def close_delivered(socket: Socket, timeout: float | None = None) -> bool:
     """Closes a socket, and waits up to `timeout` seconds until what it has sent has left; whether it has."""
+
+def send_end(socket: Socket, timeout: float | None = None) -> tuple[int, int]:
+    """Says to each peer that the stream is over, waiting up to `timeout` seconds for room: how often it was said, and in how many
+    bytes."""
 
 def send_jobs(socket: Socket, jobs: Iterable[Any], timeout: float | None = None) -> None:
     """Sends every job of an iterable as JSON; waits up to `timeout` seconds for room, for each."""

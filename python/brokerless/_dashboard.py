@@ -18,6 +18,7 @@ from typing import Any, Dict, List, Optional, TextIO, Union
 from . import _core
 from ._cell_output import CellOutput, notebook, show_once
 from ._dashboard_kinds import Subject, Tallied
+from ._dashboard_peers import PeerTraffic, traffic_of
 from ._dashboard_view import View
 
 __all__ = ["Dashboard"]
@@ -86,6 +87,15 @@ class Dashboard:
             raise ImportError("to_arrays() makes numpy arrays: pip install numpy, or take `data`, the lists") from error
         columns = self._sampler.columns()
         return {name: numpy.frombuffer(raw, float if name in _FLOATS else numpy.int64) for name, raw in columns.items()}
+
+    @property
+    def peers(self) -> List[PeerTraffic]:
+        """What went to and came from each peer over TCP, in the order in which they came: see PeerTraffic.
+
+        The figures are the kernel's, in bytes on the wire, and there for every type of socket. Up to 64 connections are
+        followed; those that are gone make room first. Nobody counts so over ipc and inproc.
+        """
+        return self._traffic(None)
 
     def text(self) -> str:
         """The figures in a few lines of text, with a small picture of the rates in block characters."""
@@ -164,11 +174,15 @@ class Dashboard:
             lists[name] = list(memoryview(raw).cast("d" if name in _FLOATS else "q"))
         return lists
 
+    def _traffic(self, most: Optional[int]) -> List[PeerTraffic]:
+        return traffic_of(self._subject, self._sampler.wires(most))
+
     def _view(self) -> View:
         # First: what is called ended has its last figures.
         state = self._state()
         tallied: Tallied = (None, 0, 0, []) if self._subject.tallied is None else self._subject.tallied()
-        return View(self._subject, self._columns(POINTS), tallied, state, self._sampler.interval)
+        peers = self._traffic(POINTS)
+        return View(self._subject, self._columns(POINTS), peers, tallied, state, self._sampler.interval)
 
     def _bundle(self) -> Dict[str, Any]:
         view = self._view()

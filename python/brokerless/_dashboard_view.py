@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import List, Mapping, NamedTuple, Sequence, Tuple
 
 from ._dashboard_kinds import Flow, Subject, Tallied
+from ._dashboard_peers import PeerTraffic, peer_lines, peer_plots
 from ._html import colour, short, text_in
 from ._plots import COLOURS, Box, Line, bars, clock, plot, rates, si, sparkline
 
@@ -34,8 +35,17 @@ class _Now(NamedTuple):
 class View:
     """A dashboard's figures at one moment, ready to be drawn."""
 
-    def __init__(self, subject: Subject, columns: Columns, tallied: Tallied, state: str, interval: float) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        columns: Columns,
+        peers: Sequence[PeerTraffic],
+        tallied: Tallied,
+        state: str,
+        interval: float,
+    ) -> None:
         self._subject = subject
+        self._traffic = peers
         self._columns = columns
         self._tallied = tallied
         self._state = state
@@ -73,6 +83,7 @@ class View:
                 f"  {now.name:<{width}}  {sparkline(rate):<24}  {si(now.rate, 'msg/s'):>11} {si(now.byte_rate, 'B/s'):>10}"
                 f"  total {si(now.messages, 'msg')}, {si(now.bytes, 'B')}"
             )
+        lines.extend(peer_lines(self._traffic, self._least))
         key, total, labels, counts = self._tallied
         if key is not None:
             shares = ", ".join(f"{name} {si(count)}" for name, count in counts[:_BARS])
@@ -92,7 +103,7 @@ class View:
         parts.append(plot(Box(0, y, half, _PLOTS), "messages a second", "msg/s", rate, span))
         parts.append(plot(Box(half + 16, y, half, _PLOTS), "messages in total", "msg", total, span))
         y += _PLOTS
-        for draw in (self._comings, self._tally):
+        for draw in (self._comings, self._by_peer, self._tally):
             more, room = draw(y + 8)
             parts.append(more)
             y += room
@@ -137,6 +148,10 @@ class View:
         if all(min(line.y) == max(line.y) for line in here):
             return "", 0
         return plot(Box(0, y, _WIDTH, _PEERS), "connected", "peers", here, self._span(), named=True), _PEERS + 8
+
+    def _by_peer(self, y: float) -> Tuple[str, int]:
+        """What goes to and comes from each of them, where that is known."""
+        return peer_plots(self._traffic, self._least, y, _WIDTH, self._span())
 
     def _tally(self, y: float) -> Tuple[str, int]:
         key, total, labels, counts = self._tallied

@@ -20,7 +20,8 @@ class Watched(Shown):
     def dashboard(
         self, interval: float = 0.5, *, seconds: Optional[float] = None, live: bool = True, keep: int = 1200
     ) -> Dashboard:
-        """Samples the counters from now on, and shows them as plots: rates and totals over time, and who is connected.
+        """Samples the counters from now on, and shows them as plots: rates and totals over time, who is connected,
+        and what goes to and comes from each peer (over TCP).
 
         In a notebook the plots appear in this cell, which returns at once, and go on by themselves: until this object is
         closed, the dashboard's stop() is called, `seconds` are over, or the cell is interrupted or run again. With

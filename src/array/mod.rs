@@ -55,6 +55,10 @@ impl Header {
                 frame.len()
             ));
         }
+        // Told by its first character: the error about anything else would quote all of it.
+        if frame.trim_ascii_start().first() != Some(&b'{') {
+            return refused("the first frame is no header of an array: it is not an object of JSON");
+        }
         let Entries { dtype, shape } = crate::json::from_slice(frame, PhantomData)
             .map_err(|error| Refused(format!("the first frame is no header of an array: {error}")))?;
         let (Some(dtype), Some(shape)) = (dtype, shape) else {
@@ -243,6 +247,21 @@ mod tests {
         assert!(Header::read(b"\xff{}").is_err());
         let long = format!("{{\"dtype\": \"u1\", \"shape\": [1], \"x\": \"{}\"}}", " ".repeat(HEADER_MAX_LENGTH));
         assert!(read(&long).unwrap_err().to_string().contains("65536 are the most"));
+    }
+
+    #[test]
+    fn what_is_refused_is_not_quoted_at_length() {
+        let long = "\u{7f}".repeat(60_000);
+        for text in [
+            format!("\"{long}\""),
+            format!("{{\"dtype\": \"{long}\", \"shape\": []}}"),
+            format!("{{\"dtype\": {{\"{long}\": 1}}, \"shape\": []}}"),
+            format!("{{\"dtype\": \"u1\", \"shape\": [\"{long}\"]}}"),
+            format!("{{\"dtype\": [[\"{long}\", \"O\"]], \"shape\": []}}"),
+        ] {
+            let words = read(&text).unwrap_err().to_string();
+            assert!(words.len() < 400, "{words}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use history::{Ill, Trouble};
 pub use hub::Hub;
 pub use report::MOST_WAITING;
 use report::{unread, Report, Reports};
-pub use table::{Peer, Table};
+pub use table::{Link, Peer, Table};
 
 /// How many sockets of a context are watched without being asked for.
 pub const WATCHED: usize = 64;
@@ -260,11 +260,7 @@ impl Watch {
         {
             let mut table = self.table.lock();
             table.late &= !last;
-            table.history.forget(endpoint, bound);
-            table.peers.retain(|(local, remote), _| {
-                let side = if bound { local } else { remote };
-                side != endpoint
-            });
+            table.forget(endpoint, bound);
         }
         self.events.poke();
     }

@@ -1,6 +1,7 @@
 //! What a watch has learnt: who is there, who left, how many listeners have closed.
 
 use std::collections::{HashMap, HashSet};
+use std::os::fd::RawFd;
 use std::time::SystemTime;
 
 use crate::monitor::event::Event;
@@ -19,6 +20,19 @@ pub struct Peer {
     pub since: SystemTime,
     /// The other side has connected to this one, not this side to the other.
     pub accepted: bool,
+    /// The descriptor of its connection over TCP; another connection may have it by now.
+    pub fd: Option<RawFd>,
+}
+
+/// A TCP connection that can be asked what went through it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// This side's endpoint.
+    pub local: String,
+    /// The other side's endpoint.
+    pub remote: String,
+    /// Its descriptor, if it is still there.
+    pub fd: RawFd,
 }
 
 /// Handshakes that failed between two endpoints.
@@ -34,6 +48,8 @@ pub struct Table {
     pub(super) peers: HashMap<(String, String), Peer>,
     /// Handshakes that failed, whose end is still to be reported.
     failing: HashMap<(String, String), Failing>,
+    /// The descriptors of TCP connections whose handshake is not done.
+    shaking: HashMap<(String, String), RawFd>,
     /// Connections so far whose handshake was done.
     pub came: u64,
     /// The socket was bound or connected before anybody watched it: some of its peers may not be known.
@@ -58,6 +74,22 @@ impl Table {
         self.peers.values().map(|peer| peer.connections).sum()
     }
 
+    /// The peers whose connections can be asked what went through them, longest first, `most` of them.
+    pub fn links(&self, most: usize) -> Vec<Link> {
+        let mut peers: Vec<&Peer> = self.peers.values().filter(|peer| peer.fd.is_some()).collect();
+        peers.sort_by_key(|peer| peer.since);
+        let link = |peer: &Peer| Some(Link { local: peer.local.clone(), remote: peer.remote.clone(), fd: peer.fd? });
+        peers.into_iter().take(most).filter_map(link).collect()
+    }
+
+    /// What is no longer told of an endpoint that was given up.
+    pub(super) fn forget(&mut self, endpoint: &str, bound: bool) {
+        let side = |key: &(String, String)| if bound { key.0 == endpoint } else { key.1 == endpoint };
+        self.history.forget(endpoint, bound);
+        self.shaking.retain(|key, _| !side(key));
+        self.peers.retain(|key, _| !side(key));
+    }
+
     pub(super) fn learn(&mut self, event: Event) {
         self.history.learn(&event);
         let made = matches!(event.kind, zmq_sys::ZMQ_EVENT_CONNECTED | zmq_sys::ZMQ_EVENT_ACCEPTED);
@@ -65,16 +97,22 @@ impl Table {
         let key = (event.local, event.remote);
         if made {
             self.history.opened(&key, event.kind == zmq_sys::ZMQ_EVENT_ACCEPTED);
+            if is_tcp(&key.0) {
+                self.shaking.extend(RawFd::try_from(event.value).ok().map(|fd| (key.clone(), fd)));
+            }
         }
         if opened {
             let accepted = self.history.succeeded(&key);
+            let fd = self.shaking.remove(&key);
             let peer = self.peers.entry(key.clone()).or_insert_with(|| Peer {
                 local: key.0,
                 remote: key.1,
                 connections: 0,
                 since: SystemTime::now(),
                 accepted,
+                fd: None,
             });
+            peer.fd = fd;
             peer.connections += 1;
             self.came += 1;
             if !self.expected.is_empty() {
@@ -98,6 +136,7 @@ impl Table {
 
     fn failed(&mut self, ill: Ill, key: (String, String), code: u64) {
         let accepted = self.history.failed(ill, &key, code);
+        self.shaking.remove(&key);
         let failing = self.failing.entry(key).or_default();
         failing.count += 1;
         failing.accepted = accepted;
@@ -113,6 +152,7 @@ impl Table {
             return;
         }
         let Some(peer) = self.peers.get_mut(&key) else {
+            self.shaking.remove(&key);
             self.history.ended_untold(&key);
             return;
         };
@@ -122,4 +162,9 @@ impl Table {
             self.peers.remove(&key);
         }
     }
+}
+
+/// Whether a connection has TCP's counts: WebSocket's has, too.
+fn is_tcp(endpoint: &str) -> bool {
+    ["tcp:", "ws:", "wss:"].iter().any(|transport| endpoint.starts_with(transport))
 }

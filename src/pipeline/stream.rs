@@ -1,7 +1,7 @@
 //! What comes into a PULL socket, up to the end of the stream.
 //!
-//! On the wire nothing says that a stream is over, so that any PUSH may be its source. It is over when every peer has
-//! gone and the queue is empty. Three things could make that wrong, and are excluded here:
+//! Nothing on the wire has to say that a stream is over, so that any PUSH may be its source. It is over when every peer has
+//! gone and the queue is empty; or, where it has one source only, when that has said so (see [`super::ending`]). Three things could make that wrong, and are excluded here:
 //!
 //! - *Nobody has come yet.* A bound socket must have had a peer; a connected one, a peer at each of its endpoints.
 //! - *The last messages are still on their way through libzmq*, which may report the end of a connection before it hands
@@ -10,7 +10,7 @@
 //! - *A connection broke, and the peer will be back.* A peer that is back within the grace period (libzmq tries again after
 //!   100 to 200 ms, if not told otherwise) goes on with the same stream.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, Result};
 use crate::message::Frames;
 use crate::monitor::Watch;
+use crate::pipeline::ending::is_end;
 use crate::socket::{Socket, POLLIN};
 use crate::wait::{wait, Deadline, Interrupt, Source, Waker};
 
@@ -38,6 +39,11 @@ pub struct Stream {
     grace: Duration,
     /// A message of this stream has come, and so there was a peer.
     fed: AtomicBool,
+    /// The one source has said that this stream is over.
+    told: AtomicBool,
+    /// How often that was said, in all streams and by whomever, and in how many bytes.
+    ends: AtomicU64,
+    end_bytes: AtomicU64,
     seen: Mutex<Seen>,
 }
 
@@ -62,7 +68,16 @@ impl Stream {
     /// Those of opening a watch.
     pub fn new(socket: &Socket, grace: Duration) -> Result<Self> {
         let watch = socket.watch_now()?;
-        Ok(Stream { socket: socket.clone(), watch, grace, fed: AtomicBool::new(false), seen: Mutex::default() })
+        Ok(Stream {
+            socket: socket.clone(),
+            watch,
+            grace,
+            fed: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+            ends: AtomicU64::new(0),
+            end_bytes: AtomicU64::new(0),
+            seen: Mutex::default(),
+        })
     }
 
     /// Its socket.
@@ -95,14 +110,31 @@ impl Stream {
     /// # Errors
     /// The socket or its context is gone.
     pub fn try_next(&self) -> Result<Option<Frames>> {
-        match self.socket.try_recv_multipart() {
-            Ok(frames) => {
-                self.fed.store(true, Ordering::Relaxed);
-                Ok(Some(frames))
+        loop {
+            match self.socket.try_recv_multipart() {
+                Ok(frames) if is_end(&frames) => {
+                    self.ends.fetch_add(1, Ordering::Relaxed);
+                    let bytes: usize = frames.iter().map(|frame| frame.as_slice().len()).sum();
+                    self.end_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+                    self.fed.store(true, Ordering::Relaxed);
+                    // One of several sources speaks for itself only: the others end by their connections, as it does.
+                    if self.seen.lock().endpoints == 1 {
+                        self.told.store(true, Ordering::Relaxed);
+                    }
+                }
+                Ok(frames) => {
+                    self.fed.store(true, Ordering::Relaxed);
+                    return Ok(Some(frames));
+                }
+                Err(error) if error.is_again() => return Ok(None),
+                Err(error) => return Err(error),
             }
-            Err(error) if error.is_again() => Ok(None),
-            Err(error) => Err(error),
         }
+    }
+
+    /// How often somebody has said that the stream is over, and in how many bytes.
+    pub fn ends(&self) -> (u64, u64) {
+        (self.ends.load(Ordering::Relaxed), self.end_bytes.load(Ordering::Relaxed))
     }
 
     /// Waits for a message or the end.
@@ -139,9 +171,12 @@ impl Stream {
         let mut sources = [Source::readable(self.socket.fd()), Source::readable(waker.fd())];
         loop {
             // In this order: what is still to be seen in the queue was there before the last peer had gone.
-            let over = self.over_at();
+            let told = self.told.load(Ordering::Relaxed);
+            let over = if told { Some(Deadline::now()) } else { self.over_at() };
             match self.try_next() {
                 Ok(Some(frames)) => return Ok(Next::Message(frames)),
+                // It was said just now.
+                Ok(None) if !told && self.told.load(Ordering::Relaxed) => continue,
                 Ok(None) => {}
                 Err(Error::Closed(_)) => return Err(Error::closed_while_waiting()),
                 Err(error) => return Err(error),
@@ -195,6 +230,7 @@ impl Stream {
     fn begin_another(&self) {
         let came = self.watch.glance(|table| table.came);
         self.fed.store(false, Ordering::Relaxed);
+        self.told.store(false, Ordering::Relaxed);
         let mut seen = self.seen.lock();
         (seen.before, seen.came, seen.alone) = (came, false, None);
     }
@@ -355,6 +391,39 @@ mod tests {
             socket.close(None, &mut Never).unwrap();
             assert!(stream.next(Deadline::after(GRACE), &mut Never).unwrap_err().is_again());
         }
+    }
+
+    #[test]
+    fn a_source_may_say_that_it_is_over() {
+        let context = Context::new(1).unwrap();
+        let source = push(&context, Some("tcp://127.0.0.1:*"), None);
+        // Without the word it would wait for an hour.
+        let stream = Stream::new(&context.socket(PULL).unwrap(), Duration::from_secs(3600)).unwrap();
+        stream.connect(&source.endpoints()[0].endpoint).unwrap();
+        source.wait_for_peers(1, soon(), &mut Never).unwrap();
+        for count in [7, 0, 2] {
+            send(&source, count);
+            assert_eq!(super::super::ending::say_end(&source, soon(), &mut Never).unwrap(), 1);
+            assert_eq!(drain(&stream), count);
+        }
+        assert_eq!(stream.ends(), (3, 60));
+    }
+
+    #[test]
+    fn to_a_bound_socket_it_says_nothing_of_the_others() {
+        let context = Context::new(1).unwrap();
+        let (stream, endpoint) = bound(&context, "tcp://127.0.0.1:*");
+        let pushes = [push(&context, None, Some(&endpoint)), push(&context, None, Some(&endpoint))];
+        pushes[0].wait_for_peers(1, soon(), &mut Never).unwrap();
+        super::super::ending::say_end(&pushes[0], soon(), &mut Never).unwrap();
+        pushes[0].close(None, &mut Never).unwrap();
+        send(&pushes[1], 5);
+        for _ in 0..5 {
+            assert!(matches!(stream.next(soon(), &mut Never).unwrap(), Next::Message(_)));
+        }
+        assert!(stream.next(Deadline::after(GRACE * 3), &mut Never).unwrap_err().is_again());
+        pushes[1].close(None, &mut Never).unwrap();
+        assert_eq!((drain(&stream), stream.ends().0), (0, 1));
     }
 
     #[test]

@@ -22,8 +22,8 @@ const SLICE: Duration = Duration::from_millis(25);
 /// Looks for signals on the main thread, where alone Python handles them.
 pub struct Signals {
     main: bool,
-    /// Python has just looked itself, as it does between two calls: attaching to it again, only to ask, would make this
-    /// thread wait for others that it has just let run.
+    /// It has just been looked, with the GIL: attaching to Python again, only to ask, would make this thread wait for others
+    /// that it has just let run.
     fresh: bool,
     since: Instant,
     raised: Option<PyErr>,
@@ -79,7 +79,17 @@ impl Interrupt for Signals {
 }
 
 /// Runs something that may wait, without the GIL.
+///
+/// Python looks for signals between two calls of a program's own, but not where C calls us on and on, as in
+/// `list(iter(socket.recv, None))`: while each message comes soon, nobody would ever look. So it is looked for here first,
+/// when nothing has been done yet.
 pub fn blocking<T: Send>(py: Python<'_>, work: impl FnOnce(&mut Signals) -> Result<T> + Send) -> PyResult<T> {
+    py.check_signals().map_err(|raised| timed(py, raised, Duration::ZERO))?;
+    ending(py, work)
+}
+
+/// The same for what ends something: a signal may cut its wait short, but not keep it from beginning.
+pub fn ending<T: Send>(py: Python<'_>, work: impl FnOnce(&mut Signals) -> Result<T> + Send) -> PyResult<T> {
     let mut signals = Signals::new();
     match py.detach(|| work(&mut signals)) {
         Ok(value) => Ok(value),

@@ -39,7 +39,7 @@ use pyo3::prelude::*;
 
 /// The Rust core of brokerless. Import `brokerless`, not this.
 #[pymodule(gil_used = false)]
-mod _core {
+pub mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
@@ -71,7 +71,7 @@ mod _core {
     #[pymodule_export]
     use super::pipeline::gatherer::PyGatherer;
     #[pymodule_export]
-    use super::pipeline::send::{close_delivered, send_jobs};
+    use super::pipeline::send::{close_delivered, send_end, send_jobs};
     #[pymodule_export]
     use super::pipeline::service::PyService;
     #[pymodule_export]

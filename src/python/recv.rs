@@ -137,10 +137,11 @@ impl PySocket {
         let done = match socket.try_recv_multipart() {
             Err(error) if error.is_again() => {
                 let end = until(0, None, || socket.timeouts().0)?;
-                blocking(py, |signals| match socket.recv_multipart(end, signals) {
+                let waited = blocking(py, |signals| match socket.recv_multipart(end, signals) {
                     Err(error) if crate::socket::is_gone(&error) => Ok(None),
                     done => done.map(Some),
-                })?
+                })?;
+                waited.map(|frames| unless_interrupted(py, socket, frames)).transpose()?
             }
             Err(error) if crate::socket::is_gone(&error) => None,
             Err(error) => return Err(to_py(py, explain::recv(socket, error, None))),
@@ -194,7 +195,26 @@ fn wait_for_frame(
         return Err(to_py(py, explain::recv(socket, error, None)));
     }
     let end = until(flags, timeout, || socket.timeouts().0)?;
-    blocking(py, |signals| socket.recv(end, signals))
+    let message = blocking(py, |signals| socket.recv(end, signals))?;
+    match py.check_signals() {
+        Ok(()) => Ok(message),
+        Err(raised) => Err(given_back(socket, vec![message], raised)),
+    }
+}
+
+/// What a wait has brought, unless a signal came with it: Python would raise KeyboardInterrupt as soon as the call returns, before
+/// the program has the message. It is then the next one to be received.
+fn unless_interrupted(py: Python<'_>, socket: &Socket, frames: Frames) -> PyResult<Frames> {
+    match py.check_signals() {
+        Ok(()) => Ok(frames),
+        Err(raised) => Err(given_back(socket, frames, raised)),
+    }
+}
+
+fn given_back(socket: &Socket, frames: Frames, raised: PyErr) -> PyErr {
+    // Of a socket that was closed meanwhile nothing can be received any more, this no more than the rest.
+    let _: Result<(), Error> = socket.give_back(frames);
+    raised
 }
 
 /// Takes a whole message: at once with the GIL held, or waiting without it.
@@ -203,7 +223,8 @@ pub fn recv_frames(py: Python<'_>, socket: &Socket, flags: i32, timeout: Option<
         Ok(frames) => Ok(frames),
         Err(error) if error.is_again() && flags & DONTWAIT == 0 => {
             let end = until(flags, timeout, || socket.timeouts().0)?;
-            blocking(py, |signals| socket.recv_multipart(end, signals))
+            let frames = blocking(py, |signals| socket.recv_multipart(end, signals))?;
+            unless_interrupted(py, socket, frames)
         }
         Err(error) => Err(to_py(py, explain::recv(socket, error, None))),
     }

@@ -13,7 +13,7 @@ use super::interrupt::{blocking, deadline};
 use super::pipeline::dispatcher::PyDispatcher;
 use super::pipeline::gatherer::PyGatherer;
 use super::socket::PySocket;
-use crate::sampler::{Gauge, Sampler};
+use crate::sampler::{spread, Gauge, Sampler, Wire};
 use crate::wait::Deadline;
 
 /// The shortest and the longest time between two rows, in seconds.
@@ -37,8 +37,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct PySampler {
     sampler: Sampler,
     names: Vec<String>,
+    prefixes: Vec<String>,
     interval: Duration,
 }
+
+/// A connection: whose it is, its endpoints, whether it is there, and its columns.
+type PyWire<'py> =
+    (String, String, String, bool, Bound<'py, PyByteArray>, Bound<'py, PyByteArray>, Bound<'py, PyByteArray>);
 
 #[pymethods]
 impl PySampler {
@@ -88,7 +93,8 @@ impl PySampler {
         drop(known);
         let interval = Duration::from_secs_f64(interval);
         let sampler = py.detach(|| Sampler::start(gauges, interval, limit, keep)).or_raise(py)?;
-        Ok(PySampler { sampler, names, interval })
+        let prefixes = sources.into_iter().map(|(prefix, _)| prefix).collect();
+        Ok(PySampler { sampler, names, prefixes, interval })
     }
 
     /// The columns besides "time" and "elapsed".
@@ -144,6 +150,32 @@ impl PySampler {
             put(name, column.iter().flat_map(|figure| figure.to_ne_bytes()).collect())?;
         }
         Ok(columns)
+    }
+
+    /// What went through each connection over TCP, as the kernel counts it: a list in the order in which they came.
+    ///
+    /// Each is (prefix of its source, local endpoint, remote endpoint, whether it is still there, elapsed, sent, received). The
+    /// last three are columns as in columns(): seconds, and the bytes that the other side has acknowledged and that have come, what
+    /// the protocol itself takes included. Of 64 connections at most; those that are gone make room first. Over ipc and inproc
+    /// nobody counts. With `most` there are at most so many rows of each.
+    #[pyo3(signature = (most=None))]
+    fn wires<'py>(&self, py: Python<'py>, most: Option<usize>) -> PyResult<Vec<PyWire<'py>>> {
+        let wires = py.detach(|| self.sampler.wires()).or_raise(py)?;
+        let column = |bytes: Vec<u8>| PyByteArray::new(py, &bytes);
+        let told = |wire: Wire| {
+            let rows = spread(wire.rows.len(), most.unwrap_or(usize::MAX));
+            let rows = || rows.iter().map(|&row| wire.rows[row]);
+            (
+                self.prefixes[wire.gauge].clone(),
+                wire.local.clone(),
+                wire.remote.clone(),
+                wire.connected,
+                column(rows().flat_map(|row| row.0.to_ne_bytes()).collect()),
+                column(rows().flat_map(|row| row.1.to_ne_bytes()).collect()),
+                column(rows().flat_map(|row| row.2.to_ne_bytes()).collect()),
+            )
+        };
+        Ok(wires.into_iter().map(told).collect())
     }
 
     /// Ends it, with a last row, and waits for that. What was sampled stays.

@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
 use super::context::PyContext;
 use super::errors::OrRaise;
 use super::frame::{group_name, COPY_THRESHOLD};
-use super::interrupt::{blocking, Signals};
+use super::interrupt::{blocking, ending, Signals};
 use crate::context;
 use crate::error::{errno, Error, Result};
 use crate::options::{self, Kind};
@@ -222,7 +222,7 @@ impl PySocket {
         let Some(socket) = self.socket.get() else {
             return Ok(());
         };
-        blocking(py, |signals: &mut Signals| socket.close(linger, signals))
+        ending(py, |signals: &mut Signals| socket.close(linger, signals))
     }
 
     /// Closes at the end of the object's life: never for long, lingering for `patience` seconds at most.

@@ -80,6 +80,16 @@ impl Gauge {
         }
     }
 
+    /// The sockets whose connections are its own. A device's are sampled by themselves.
+    pub fn sockets(&self) -> Vec<Socket> {
+        match self {
+            Gauge::Socket(socket) => Socket::upgrade(socket).into_iter().collect(),
+            Gauge::Device(_) => Vec::new(),
+            Gauge::Producer(producer) => producer.sockets(),
+            Gauge::Collector(collector) => collector.sockets(),
+        }
+    }
+
     /// Reads its figures into `row`; whether there will be others. The counts of what is gone stay as they were.
     pub fn read(&self, row: &mut [i64]) -> bool {
         match self {

@@ -2,10 +2,11 @@
 //!
 //! It does so on a native thread of its own, which needs no Python and holds a lock only for a look. What it looks at are
 //! [`gauge`]s, which keep nothing alive; what it has seen is in a [`ring`]. It ends by itself when all that it looks at is
-//! closed, with a last row.
+//! closed, with a last row. What goes through each connection is kept beside it: see [`wires`].
 
 pub mod gauge;
 pub mod ring;
+pub mod wires;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -15,10 +16,14 @@ use parking_lot::Mutex;
 
 use crate::error::{errno, Error, Result};
 use crate::ffi::fork_generation;
+use crate::socket::Socket;
 use crate::wait::{wait, Deadline, Interrupt, Never, Source, Waker};
 
 pub use gauge::Gauge;
+pub use ring::spread;
 use ring::Ring;
+pub use wires::Wire;
+use wires::Wires;
 
 /// However rarely it samples, this soon it notices that all is closed.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -37,6 +42,7 @@ struct Shared {
     began: Instant,
     began_at: SystemTime,
     ring: Mutex<Ring>,
+    wires: Mutex<Wires>,
     stop: AtomicBool,
     ended: AtomicBool,
     waker: Arc<Waker>,
@@ -67,6 +73,7 @@ impl Sampler {
             began: Instant::now(),
             began_at: SystemTime::now(),
             ring: Mutex::new(Ring::new(width, keep)),
+            wires: Mutex::new(Wires::new(keep)),
             stop: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             waker: Waker::new()?,
@@ -99,6 +106,12 @@ impl Sampler {
         let (elapsed, figures) = self.shared.ring.lock().columns(most);
         let began = self.shared.began_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Ok(Samples { began: began.as_secs_f64(), elapsed, figures })
+    }
+
+    /// What went through each connection, in the order in which they came.
+    pub fn wires(&self) -> Result<Vec<Wire>> {
+        self.check_fork()?;
+        Ok(self.shared.wires.lock().all())
     }
 
     /// Whether its thread has ended.
@@ -203,9 +216,17 @@ impl Shared {
     /// Takes a row; whether there is anything left that may change.
     fn sample(&self, row: &mut [i64]) -> bool {
         let open = self.read(row);
-        self.ring.lock().push(self.began.elapsed().as_secs_f64(), row);
+        let elapsed = self.began.elapsed().as_secs_f64();
+        self.wires.lock().sample(elapsed, self.sockets());
+        self.ring.lock().push(elapsed, row);
         self.tell();
         open
+    }
+
+    /// The sockets whose connections are followed, each with the number of its gauge.
+    fn sockets(&self) -> impl Iterator<Item = (usize, Socket)> + '_ {
+        let numbered = self.gauges.iter().enumerate();
+        numbered.flat_map(|(number, gauge)| gauge.sockets().into_iter().map(move |socket| (number, socket)))
     }
 
     fn read(&self, row: &mut [i64]) -> bool {
@@ -239,7 +260,6 @@ impl Drop for AtEnd<'_> {
 mod tests {
     use super::*;
     use crate::context::Context;
-    use crate::socket::Socket;
 
     const TICK: Duration = Duration::from_millis(2);
 

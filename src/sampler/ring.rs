@@ -54,7 +54,7 @@ impl Ring {
 }
 
 /// At most `most` (two, if that is less) of the numbers below `count`.
-fn spread(count: usize, most: usize) -> Vec<usize> {
+pub fn spread(count: usize, most: usize) -> Vec<usize> {
     let most = most.max(2);
     if count <= most {
         return (0..count).collect();

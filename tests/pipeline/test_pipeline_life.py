@@ -86,6 +86,29 @@ def test_every_wait_can_be_interrupted(ctx: Any, blocked: str) -> None:
     timer.join()
 
 
+def test_a_worker_that_is_interrupted_as_it_begins_goes_on(
+    producer: Any, collector: Any, make: Any, in_thread: Any
+) -> None:
+    worker = make(pipeline.Worker, producer.endpoint, collector.endpoint)
+    lock = worker._lock
+
+    class Interrupting:
+        def __enter__(self) -> None:
+            lock.acquire()
+
+        def __exit__(self, *exc_info: Any) -> None:
+            lock.release()
+            raise KeyboardInterrupt
+
+    worker._lock = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(abs)
+    worker._lock = lock
+    sending = in_thread(producer.send_all, range(3))
+    assert worker.run(abs) == (3, 3, 0, False)
+    assert sending.result() == 3
+
+
 def test_a_worker_goes_on_after_an_interrupt(producer: Any, collector: Any, make: Any, in_thread: Any) -> None:
     worker = make(pipeline.Worker, producer.endpoint, collector.endpoint)
 

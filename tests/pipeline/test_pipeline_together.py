@@ -157,3 +157,58 @@ assert sent == 20_000
 """
     )
     assert worker.join(PATIENCE).received == 20_000
+
+
+def test_the_end_of_a_stream_may_be_said(make: Any, collector: Any, make_socket: Any, in_thread: Any) -> None:
+    producer = make(pipeline.Producer, ANYWHERE, end_message=True)
+    # Without the message it would not end for an hour.
+    worker = make(pipeline.Worker, producer.endpoint, collector.endpoint, grace=3600).start(same)
+    plain = make_socket(zmq.PULL, connect=producer.endpoint)
+
+    def by_hand() -> int:
+        jobs = 0
+        while plain.recv_json(timeout=PATIENCE) != {"brokerless": "end"}:
+            jobs += 1
+        plain.close()
+        return jobs
+
+    working = in_thread(by_hand)
+    assert producer.send_all(range(1000), workers=2, timeout=PATIENCE) == 1000
+    assert producer.stats.sent == 1000 and producer.stats.bytes == sum(len(str(job)) for job in range(1000))
+    received = worker.join(PATIENCE).received
+    assert received + working.result(PATIENCE) == 1000
+    # What the worker passes on is no result.
+    assert len(list(collector)) == received == collector.stats.received
+
+
+def test_a_plain_collector_hears_of_the_end(make: Any, make_socket: Any) -> None:
+    producer = make(pipeline.Producer, ANYWHERE, end_message=True)
+    pull = make_socket(zmq.PULL, bind=ANYWHERE)
+    worker = make(pipeline.Worker, producer.endpoint, pull.endpoints[0]).start(same)
+    producer.send_all([1, 2], timeout=PATIENCE)
+    worker.join(PATIENCE)
+    assert [pull.recv(timeout=PATIENCE) for _ in range(3)] == [b"1", b"2", b'{"brokerless":"end"}']
+
+
+def test_one_of_several_producers_speaks_for_itself(make: Any, producer: Any) -> None:
+    talking = make(pipeline.Producer, ANYWHERE, end_message=True)
+    worker = make(pipeline.Worker, [talking.endpoint, producer.endpoint]).start(same)
+    assert talking.send_all(range(5), timeout=PATIENCE) == 5
+    assert producer.send_all(range(7), timeout=PATIENCE) == 7
+    assert worker.join(PATIENCE).received == 12
+
+
+def test_a_close_says_the_end_without_waiting(make: Any, make_socket: Any) -> None:
+    with make(pipeline.Producer, ANYWHERE, end_message=True) as producer:
+        pull = make_socket(zmq.PULL, connect=producer.endpoint)
+        producer.wait_for_workers(timeout=PATIENCE)
+        producer.send("job")
+    assert pull.recv_json(timeout=PATIENCE) == "job"
+    assert pull.recv_json(timeout=PATIENCE) == {"brokerless": "end"}
+    # Nobody is there to be told.
+    make(pipeline.Producer, ANYWHERE, end_message=True).close()
+
+
+def test_only_a_plain_producer_says_the_end_so(make: Any) -> None:
+    with pytest.raises(TypeError, match="end_message"):
+        make(pipeline.Producer, ANYWHERE, reliable=True, end_message=True)

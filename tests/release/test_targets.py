@@ -44,5 +44,5 @@ def test_what_maturin_is_told() -> None:
     command = command_for(Target("aarch64", "3.10"), Path("out"))
     assert " ".join(command[1:]) == (
         "build --release --locked --zig --target aarch64-unknown-linux-gnu --compatibility manylinux2014 "
-        "--interpreter python3.10 --out out"
+        "--compression-level 9 --interpreter python3.10 --out out"
     )

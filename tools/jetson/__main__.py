@@ -1,6 +1,7 @@
 """Proves the aarch64 wheels under emulation: a smoke test on each system, and a lecture in a kernel there.
 
-    python -m tools.jetson
+    python -m tools.jetson         # each system that there is
+    python -m tools.jetson 3.9     # those with these Pythons
 
 The wheels of these systems' Pythons are built first, as far as they are not. Of other aarch64 wheels that are in build/wheels,
 it is looked at whether their Python has every function that they call. Ends with 1 if anything fails, at the first failure.
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import List, Sequence
 
 from tools.debian import DebianError
-from tools.jetson.board import SYSTEMS, Board, fetch_emulator, run
+from tools.jetson.board import SYSTEMS, Board, System, fetch_emulator, run
 from tools.jetson.lecture import LECTURE, run_lecture
 from tools.wheels.__main__ import OUT, build
 from tools.wheels.build import pattern
@@ -29,39 +30,44 @@ BUILD = ROOT / "build" / "jetson"
 
 
 def main(arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(prog="python -m tools.jetson").parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m tools.jetson", description="Tries aarch64 wheels in an emulator.")
+    known = [system.python for system in SYSTEMS]
+    parser.add_argument("only", nargs="*", metavar="PYTHON", help=f"any of {', '.join(known)}")
+    only = parser.parse_args(arguments).only
+    if not set(only) <= set(known):
+        parser.error(f"there is no system with {', '.join(set(only) - set(known))}, but with {', '.join(known)}")
+    systems = [system for system in SYSTEMS if not only or system.python in only]
     started = time.monotonic()
     try:
         # What is downloaded comes while the compiler runs.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            boards = pool.submit(prepare)
-            wheels = build_wheels()
+            boards = pool.submit(prepare, systems)
+            wheels = build_wheels(systems)
         for board, wheel in zip(boards.result(), wheels):
             try_out(board, wheel)
-        others = look_at_others()
+        others = look_at_others(systems)
     except (DebianError, RuntimeError, subprocess.SubprocessError) as error:
         print(f"make jetson-test: {error}", file=sys.stderr)
         return 1
-    print(
-        f"\n{len(SYSTEMS)} systems passed, {others} more aarch64 wheels fit their Pythons, in {time.monotonic() - started:.0f} s"
-    )
+    passed = f"{len(systems)} of {len(SYSTEMS)} systems passed"
+    print(f"\n{passed}, {others} more aarch64 wheels fit their Pythons, in {time.monotonic() - started:.0f} s")
     return 0
 
 
-def prepare() -> List[Board]:
+def prepare(systems: Sequence[System]) -> List[Board]:
     started = time.monotonic()
     BUILD.mkdir(parents=True, exist_ok=True)
     emulator = fetch_emulator(BUILD)
-    boards = [Board(system, BUILD, emulator) for system in SYSTEMS]
+    boards = [Board(system, BUILD, emulator) for system in systems]
     for board in boards:
         board.prepare()
     print(f"laid out {len(boards)} aarch64 systems in {time.monotonic() - started:.0f} s", flush=True)
     return boards
 
 
-def build_wheels() -> List[Path]:
+def build_wheels(systems: Sequence[System]) -> List[Path]:
     """The wheels that the systems need; one that was made from what the sdist holds now is not built again."""
-    found = build([Target("aarch64", system.python) for system in SYSTEMS], with_sdist=False)
+    found = build([Target("aarch64", system.python) for system in systems], with_sdist=False)
     faults = [f"{report.wheel.name}: {fault}" for report, _ in found for fault in report.faults]
     if faults:
         raise RuntimeError("\n".join(faults))
@@ -83,9 +89,9 @@ def try_out(board: Board, wheel: Path) -> None:
     print(f"{LECTURE.name} in an emulated kernel: {messages:,} messages, {done.seconds:.0f} s", flush=True)
 
 
-def look_at_others() -> int:
-    """Look at the aarch64 wheels for Pythons that run on no board here: whether their Python has all that they call."""
-    ran = {system.python for system in SYSTEMS}
+def look_at_others(tried: Sequence[System]) -> int:
+    """Look at the aarch64 wheels for Pythons that ran on no board: whether their Python has all that they call."""
+    ran = {system.python for system in tried}
     reports = [
         inspect(wheel, target)
         for target in all_targets()

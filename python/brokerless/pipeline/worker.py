@@ -121,6 +121,8 @@ class Worker(Watched):
         self._lock = threading.Lock()
         self._thread: Optional[threading.Thread] = None
         self._busy = False
+        #: What the call of run() that works now, or did last, is known by.
+        self._by: Optional[object] = None
         self._error: Optional[BaseException] = None
         self._told = True
         self.sink = None
@@ -135,16 +137,20 @@ class Worker(Watched):
         a job that is not JSON, and TypeError or ValueError for a result that JSON has no words for. zmq.Again is raised
         when a wait is over; after it, and after an interrupt, run() may be called again and goes on.
         """
-        self._begin()
+        me = object()
         try:
+            # In here: an interrupt may come as soon as it has begun.
+            self._begin(me)
             self._call(fn, timeout)
+            self._end()
         except (Again, KeyboardInterrupt):
-            self._busy = False
+            if self._by is me:
+                self._busy = False
             raise
         except BaseException:
-            self._end()
+            if self._by is me:
+                self._end()
             raise
-        self._end()
         return self.stats
 
     def start(self: _W, fn: Callable[[Any], Any], *, timeout: Optional[float] = None) -> _W:
@@ -153,7 +159,7 @@ class Worker(Watched):
         As run() does, but whatever is raised, a zmq.Again too, ends the worker and is raised by join(). Unless somebody waits
         there, a line on stderr tells of it at once: in a notebook that has the extension, in the cell that called start().
         """
-        self._begin()
+        self._begin(None)
         self._told = False
         self._thread = threading.Thread(
             target=self._work, args=(fn, timeout), name=f"brokerless worker {self.id}", daemon=True
@@ -244,12 +250,14 @@ class Worker(Watched):
             return f"ended by {type(self._error).__name__}"
         return "running" if self._busy else "closed" if self.closed else "not started"
 
-    def _begin(self) -> None:
+    def _begin(self, by: Optional[object]) -> None:
         with self._lock:
             if self._busy:
                 raise RuntimeError("this worker is at work already; for more of them, make another Worker")
             if self.closed:
                 raise RuntimeError("this worker has ended; make another Worker")
+            # First whose work it is: who is interrupted has to know that.
+            self._by = by
             self._busy = True
 
     def _call(self, fn: Callable[[Any], Any], timeout: Optional[float]) -> None:

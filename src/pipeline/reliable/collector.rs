@@ -197,6 +197,11 @@ impl CollectorGauge {
         let counts = shared.ledger.lock().counts();
         Some((counts, goes_on))
     }
+
+    /// What it speaks through; nothing once it is gone.
+    pub(crate) fn sockets(&self) -> Vec<Socket> {
+        self.0.upgrade().map(|shared| shared.sockets.to_vec()).unwrap_or_default()
+    }
 }
 
 impl Drop for Collector {

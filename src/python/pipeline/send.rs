@@ -1,4 +1,4 @@
-//! Handing out jobs.
+//! Handing out jobs, and saying that there are no more.
 
 use pyo3::prelude::*;
 
@@ -8,6 +8,7 @@ use super::super::socket::PySocket;
 use super::{note, short, take_turns, write, TURN};
 use crate::explain;
 use crate::message::Part;
+use crate::pipeline::ending::{say_end, END};
 
 /// Sends every job of an iterable as JSON; waits up to `timeout` seconds for room, for each.
 #[pyfunction]
@@ -35,6 +36,19 @@ pub fn send_jobs(py: Python<'_>, socket: &PySocket, jobs: &Bound<'_, PyAny>, tim
         }
     }
     Ok(())
+}
+
+/// Says to each peer that the stream is over, waiting up to `timeout` seconds for room: how often it was said, and in how many
+/// bytes.
+#[pyfunction]
+#[pyo3(signature = (socket, timeout=None))]
+pub fn send_end(py: Python<'_>, socket: &PySocket, timeout: Option<f64>) -> PyResult<(usize, usize)> {
+    let end = deadline(timeout)?;
+    blocking(py, |signals| {
+        let socket = socket.core()?;
+        let said = say_end(socket, end, signals).map_err(|error| explain::send(socket, error, None))?;
+        Ok((said, said * END.len()))
+    })
 }
 
 /// Closes a socket, and waits up to `timeout` seconds until what it has sent has left; whether it has.

@@ -50,6 +50,12 @@ impl PyStream {
         self.received.load(Ordering::Relaxed)
     }
 
+    /// How often somebody has said that the stream is over, and in how many bytes: no results.
+    #[getter]
+    fn ends(&self) -> (u64, u64) {
+        self.stream.ends()
+    }
+
     /// How many peers are there now.
     #[getter]
     fn peers(&self) -> usize {

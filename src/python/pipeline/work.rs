@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::explain;
 use crate::message::{Frames, Part};
 use crate::monitor::Watch;
+use crate::pipeline::ending::END;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::stream::{Next, Stream};
 use crate::socket::Socket;
@@ -183,6 +184,13 @@ impl PyWorkLoop {
         let Some((sink, _)) = &self.sink else {
             return Ok(true);
         };
+        if self.stream.ends().0 > 0 {
+            // Who was told tells the next one: it may be a plain socket, too.
+            let tell = |end, interrupt: &mut dyn Interrupt| sink.send(&mut [Part::Bytes(END)], 0, end, interrupt);
+            if self.waiting(py, patience, tell)?.is_none() {
+                return Ok(false);
+            }
+        }
         let close = |end, interrupt: &mut dyn Interrupt| {
             sink.close_delivered(end, interrupt).map_err(|error| {
                 error.or_explain(|| "the collector did not take all results; they go on being delivered".into())
