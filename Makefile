@@ -37,7 +37,7 @@ course: notebooks ## build and install, run the whole lecture, print its table (
 
 # One profile for all of cargo's work: libzmq and libsodium are compiled once for the extension, the tests and clippy.
 test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes to pytest)
-	cargo test --release --lib
+	cargo test --locked --release --lib
 	$(BIN)/python -m pytest $(ARGS)
 
 compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pass (ONLY="socket poll" runs a part)
@@ -50,7 +50,7 @@ browser-test: check-browser $(STAMPS)/browser ## run the lecture in JupyterLab i
 	@$(BIN)/python -m tools.browser_test $(if $(SHOT),--shot) $(ONLY)
 
 bench: $(STAMPS)/bench ## measure beside pyzmq, pyomq and C (ONLY="inproc json" runs a part, QUICK=1 is short)
-	cargo build --quiet --release --example c_tools
+	cargo build --locked --quiet --release --example c_tools
 	@$(BIN)/python -m benches $(if $(QUICK),--quick) $(ARGS) $(ONLY)
 
 battery: $(STAMPS)/bench ## do the same faults to brokerless, pyzmq and pyomq (ONLY="interrupt fork" runs a part, QUICK=1 is short)
@@ -88,9 +88,9 @@ audit: check ## check licences, sources and advisories of all crates (CHECKS="li
 lint: check-lint $(STAMPS)/lint ## check format, lints, types and stubs
 	cargo fmt --all --check
 	cargo fmt --manifest-path models/Cargo.toml --check
-	cargo clippy --release --all-targets -- -D warnings
-	@echo cargo clippy --release --all-targets --features python -- -D warnings
-	@$(PYO3_ENV) cargo clippy --release --all-targets --features python -- -D warnings
+	cargo clippy --locked --release --all-targets -- -D warnings
+	@echo cargo clippy --locked --release --all-targets --features python -- -D warnings
+	@$(PYO3_ENV) cargo clippy --locked --release --all-targets --features python -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -143,7 +143,7 @@ $(STAMPS)/course $(STAMPS)/lab $(STAMPS)/browser $(STAMPS)/test $(STAMPS)/lint $
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 9))'; then \
 		cargo update --quiet pyo3 --precise $(PYO3_FOR_PYTHON_38); \
 	fi
-	@PIP_QUIET=1 $(MATURIN) develop --release --extras $(EXTRAS)
+	@PIP_QUIET=1 $(MATURIN) develop --locked --release --extras $(EXTRAS)
 	@touch $@
 
 # What wheels are built and tried with; not brokerless itself, which takes minutes and would not be tried.
