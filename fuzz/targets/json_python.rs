@@ -14,7 +14,7 @@ use pyo3::types::PyBytes;
 
 /// Judges one message: what is wrong with it, or None. It is written in Python, as it is about Python.
 const JUDGE: &str = r#"
-import gc, json, sys
+import json
 
 class Odd(str):
     pass
