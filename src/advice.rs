@@ -54,6 +54,9 @@ impl Socket {
     }
 }
 
+/// Of a handshake that failed: what the other side said is no ZMTP.
+const STRANGER: u64 = libc::EPROTO as u64;
+
 /// What a trouble means; with `look` also what the other sockets of this process have to do with it.
 pub fn advise(socket: &Socket, trouble: &Trouble, look: bool) -> Advice {
     let at = &trouble.endpoint;
@@ -81,6 +84,17 @@ pub fn advise(socket: &Socket, trouble: &Trouble, look: bool) -> Advice {
         (Ill::Silent, true) => (
             format!("who connected to {at} from {} does not speak ZeroMQ, or hangs", trouble.remote),
             format!("connected for {} without a handshake", seconds(trouble.first.elapsed())),
+            "look what runs there".into(),
+        ),
+        // Turned out by this side: see what is mended in libzmq.
+        (Ill::HungUp, false) if trouble.code == STRANGER => (
+            format!("what listens at {at} does not speak ZeroMQ"),
+            times.clone(),
+            "check the port: another kind of server may have it".into(),
+        ),
+        (Ill::HungUp, true) if trouble.code == STRANGER => (
+            format!("who connected to {at} from {} does not speak ZeroMQ", trouble.remote),
+            times.clone(),
             "look what runs there".into(),
         ),
         (Ill::HungUp, false) => hung_up(socket, at, &times),

@@ -50,7 +50,7 @@ def test_every_dependency_is_justified():
     """What pyproject.toml asks for is in CONTRIBUTING's table, so that nothing comes in without a reason."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extras = project.split("[project.optional-dependencies]")[1].split("[project.urls]")[0]
-    manifests = ("Cargo.toml", "zmq-sys/Cargo.toml", "models/Cargo.toml")
+    manifests = ("Cargo.toml", "zmq-sys/Cargo.toml", "models/Cargo.toml", "fuzz/Cargo.toml")
     cargo = "".join((ROOT / name).read_text(encoding="utf-8") for name in manifests)
     sections = re.findall(r"^\[(?:build-)?dependencies\]\n(.*?)(?=^\[|\Z)", cargo, flags=re.MULTILINE | re.DOTALL)
     wanted = re.findall(r'"([a-z0-9-]+)>=', extras)

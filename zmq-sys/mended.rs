@@ -10,7 +10,7 @@ pub const MENDED: &[Mended] = &[
     ("socks_connecter.cpp", "    rm_fd (_handle);\n    close ();", "    rm_handle ();\n    close ();"),
     // What does not begin as ZMTP 2 and later do is taken for a peer of ZMTP 1, as libzmq 2 spoke it: a browser, a port scanner. It gets
     // what a PUSH, a DEALER or a REQ sends to one of its peers. But ZMTP 1 begins with the header of an identity, too: a length
-    // that is not 0, and then flags, all of which are 0.
+    // that is not 0, and then flags, all of which are 0. It is no protocol_error, after which libzmq would never connect again.
     (
         "zmtp_engine.cpp",
         "        if (_greeting_recv[0] != 0xff) {\n",
@@ -21,7 +21,7 @@ pub const MENDED: &[Mended] = &[
         "    return unversioned ? 1 : 0;\n",
         "    if (unversioned\n        && (_greeting_recv[0] == 0\n            || _greeting_recv[_greeting_recv[0] == 0xff ? 9 : 1] != 0)) {
         errno = EPROTO;
-        error (protocol_error);
+        error (connection_error);
         return -1;
     }
     return unversioned ? 1 : 0;\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_nothing_came(command, free_port):
     done = command("recv", "PULL", f"tcp://127.0.0.1:{free_port}", "--timeout", "0.1")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("brokerless recv: ")
-    assert "nothing arrived within 100 ms" in done.stderr
+    assert re.search(r"nothing arrived within \d+ ms", done.stderr)
     assert done.stderr.count("\n") == 1
 
 
