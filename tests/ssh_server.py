@@ -104,7 +104,7 @@ class SshServer:
         transport.add_server_key(HOST_KEY)
         try:
             transport.start_server(server=_Policy(self, transport))
-        except (paramiko.SSHException, EOFError):
+        except (paramiko.SSHException, EOFError, ConnectionResetError):
             return
         while transport.is_active():
             channel = transport.accept(0.1)
