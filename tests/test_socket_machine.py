@@ -197,6 +197,9 @@ class Sockets(RuleBasedStateMachine):
             assert self.errno_of(self.do(actor, lambda: call("tcp://127.0.0.1:9"), "detach")) == errno.ENOENT
             return
         where = attached.pop(which % len(attached))
+        # What waits for an endpoint that is given up does so for as long as LINGER says now, also in destroy(linger=0).
+        assert self.errno_of(self.do(actor, lambda: setattr(model.sock, "linger", 0), "set()")) == 0
+        model.options["linger"] = 0
         assert self.errno_of(self.do(actor, lambda: call(where), "detach")) == 0
         assert self.errno_of(self.do(actor, lambda: call(where), "detach")) == errno.ENOENT
 
