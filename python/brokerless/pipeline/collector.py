@@ -39,7 +39,8 @@ class Collector(BoundRole):
 
     The stream of results is over when all workers that were connected have been gone for `grace` seconds and nothing is
     left. A worker whose connection broke is back by then: libzmq connects again after 0.1 to 0.2 s. After the end,
-    another stream may come; whatever is called next waits for it.
+    another stream may come; whatever is called next waits for it. The message {"brokerless":"end"}, which a worker may pass on
+    from `Producer(end_message=True)`, is no result and is skipped.
 
     Guarantees: any thread may call any method, and each result goes to one caller. Each wait can be interrupted, and ends
     when its time is over; no result is lost by that.

@@ -57,7 +57,8 @@ class Worker(Watched):
     own: see zmq.secure().
 
     It works until the end of the stream: each producer has been there, all have been gone for `grace` seconds, and
-    nothing is left. Then it passes its last results on and closes.
+    nothing is left; or its only producer says so (`Producer(end_message=True)`). Then it passes its last results on, and the
+    message behind them if it had one, and closes.
 
     To the producer it connects only when it works and its collector is there, so that a producer that counts its workers
     counts those that are ready. Few jobs wait for it: 100 (RCVHWM; over ipc any number), and 64 KiB in the system's buffer
