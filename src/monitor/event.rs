@@ -114,7 +114,7 @@ fn is_nowhere(endpoint: &str) -> bool {
 }
 
 /// The port of "tcp://address:port", with or without a path behind it.
-fn port(endpoint: &str) -> Option<u16> {
+pub(crate) fn port(endpoint: &str) -> Option<u16> {
     let (transport, address) = endpoint.split_once("://")?;
     if transport == "ipc" {
         return None;

@@ -24,7 +24,7 @@ use crate::ffi::RawSocket;
 use crate::socket::{is_gone, Attached, Socket, State, ANY, POLLIN};
 use crate::wait::{Deadline, Interrupt, Never, Waker};
 
-pub(crate) use event::Event;
+pub(crate) use event::{port, Event};
 pub use history::{Ill, Trouble};
 pub use hub::Hub;
 pub use report::MOST_WAITING;

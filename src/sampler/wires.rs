@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use crate::ffi::{traffic, Traffic};
-use crate::monitor::Link;
+use crate::monitor::{port, Link};
 use crate::socket::Socket;
 
 /// The most connections that are followed: those that are gone make room first.
@@ -97,12 +97,6 @@ fn own_traffic(link: &Link) -> Option<Traffic> {
     let now = traffic(link.fd)?;
     let ports = (port(&link.local)?, port(&link.remote)?);
     (now.ports == ports).then_some(now)
-}
-
-/// The port of "tcp://address:port", with or without a path behind it.
-fn port(endpoint: &str) -> Option<u16> {
-    let (_, address) = endpoint.split_once("://")?;
-    address.split('/').next()?.rsplit_once(':')?.1.parse().ok()
 }
 
 fn signed(count: u64) -> i64 {
