@@ -73,7 +73,8 @@ def load(shell: Any) -> None:
     from . import peer_magics
 
     peer_thread.watch()
-    cells.began.append(_began)
+    # Before the sockets of the cell's last run are closed: a peer is to know that it is stopped before it finds one closed.
+    cells.began.insert(0, _began)
     atexit.register(_end_all)
     peer_magics.register(shell)
 
