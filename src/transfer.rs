@@ -45,6 +45,20 @@ impl Socket {
             .map_err(|error| explain::send(self, error, Some(start)))
     }
 
+    /// Sends one frame to each peer of a PUSH, and waits for nothing: the high-water mark does not count. It is no job, and
+    /// so not among the messages sent.
+    ///
+    /// # Errors
+    /// EFSM if a message is half sent; EINVAL for any other type of socket; the socket or its context is gone.
+    pub fn send_to_each(&self, data: &[u8]) -> Result<()> {
+        self.once(POLLOUT, |state| {
+            if state.mid_message {
+                return Err(Error::explained(errno::EFSM, "the last message was not sent to its end"));
+            }
+            state.raw()?.set(zmq_sys::ZMQ_SEND_TO_EACH as i32, data)
+        })
+    }
+
     /// Takes a frame if one is there; EAGAIN if not.
     pub fn try_recv(&self) -> Result<Message> {
         let mut message = Message::new();

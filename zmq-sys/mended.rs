@@ -1,5 +1,6 @@
 //! Faults of libzmq 4.3.5 that end the process, lose a descriptor or let strangers in, each mended in a few lines. They are put into copies
-//! of its sources as these are compiled; the build fails if a source is not the one that the line is for.
+//! of its sources as these are compiled; the build fails if a source is not the one that the line is for. One thing is added that
+//! libzmq cannot do: see [`crate::ZMQ_SEND_TO_EACH`].
 
 /// A piece of libzmq's source with a fault: file, what it says, what it should.
 pub type Mended = (&'static str, &'static str, &'static str);
@@ -77,5 +78,47 @@ int zmq::session_base_t::read_zap_msg",
         "pipe.cpp",
         "    send_pipe_hwm (_peer, inhwm_, outhwm_);",
         "    if (_state == active)\n        send_pipe_hwm (_peer, inhwm_, outhwm_);",
+    ),
+    // A message to each peer of a PUSH, as if it were an option of the socket. A pipe takes it also where its high-water mark is reached, as
+    // it takes the delimiter at its end; both its ends count it, as any message. All of libzmq is one file, in which pipes come
+    // before sockets.
+    (
+        "pipe.cpp",
+        "bool zmq::pipe_t::write (const msg_t *msg_)\n{\n    if (unlikely (!check_write ()))\n        return false;\n",
+        "static thread_local bool write_past_hwm = false;
+
+bool zmq::pipe_t::write (const msg_t *msg_)
+{
+    if (unlikely (!check_write ()) && !(write_past_hwm && _state == active))
+        return false;
+",
+    ),
+    (
+        "socket_base.cpp",
+        "    //  First, check whether specific socket type overloads the option.
+    int rc = xsetsockopt (option_, optval_, optvallen_);",
+        "    int rc;
+    if (option_ == 0x62726b31 && options.type == ZMQ_PUSH) {
+        rc = process_commands (0, false);
+        if (rc != 0)
+            return -1;
+        for (pipes_t::size_type i = 0; i != _pipes.size (); ++i) {
+            msg_t msg;
+            rc = msg.init_buffer (optval_, optvallen_);
+            if (rc != 0)
+                return -1;
+            write_past_hwm = true;
+            const bool written = _pipes[i]->write (&msg);
+            write_past_hwm = false;
+            if (written)
+                _pipes[i]->flush ();
+            else
+                msg.close ();
+        }
+        return 0;
+    }
+
+    //  First, check whether specific socket type overloads the option.
+    rc = xsetsockopt (option_, optval_, optvallen_);",
     ),
 ];

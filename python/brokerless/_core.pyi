@@ -1087,9 +1087,8 @@ class WorkLoop:
 def close_delivered(socket: Socket, timeout: float | None = None) -> bool:
     """Closes a socket, and waits up to `timeout` seconds until what it has sent has left; whether it has."""
 
-def send_end(socket: Socket, timeout: float | None = None) -> tuple[int, int]:
-    """Says to each peer that the stream is over, waiting up to `timeout` seconds for room: how often it was said, and in how many
-    bytes."""
+def send_end(socket: Socket) -> int:
+    """Says to each peer, once, that the stream is over, and waits for nothing. How many peers there were."""
 
 def send_jobs(socket: Socket, jobs: Iterable[Any], timeout: float | None = None) -> None:
     """Sends every job of an iterable as JSON; waits up to `timeout` seconds for room, for each."""

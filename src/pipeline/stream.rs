@@ -403,7 +403,7 @@ mod tests {
         source.wait_for_peers(1, soon(), &mut Never).unwrap();
         for count in [7, 0, 2] {
             send(&source, count);
-            assert_eq!(super::super::ending::say_end(&source, soon(), &mut Never).unwrap(), 1);
+            assert_eq!(super::super::ending::say_end(&source).unwrap(), 1);
             assert_eq!(drain(&stream), count);
         }
         assert_eq!(stream.ends(), (3, 60));
@@ -415,7 +415,7 @@ mod tests {
         let (stream, endpoint) = bound(&context, "tcp://127.0.0.1:*");
         let pushes = [push(&context, None, Some(&endpoint)), push(&context, None, Some(&endpoint))];
         pushes[0].wait_for_peers(1, soon(), &mut Never).unwrap();
-        super::super::ending::say_end(&pushes[0], soon(), &mut Never).unwrap();
+        super::super::ending::say_end(&pushes[0]).unwrap();
         pushes[0].close(None, &mut Never).unwrap();
         send(&pushes[1], 5);
         for _ in 0..5 {

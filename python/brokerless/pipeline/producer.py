@@ -41,8 +41,8 @@ class Producer(BoundRole):
     `socket` is the PUSH socket, for everything else.
 
     Workers know the end of the stream by their connections. With `end_message=True` each of them is also told, after the last
-    job, by the message {"brokerless":"end"}: for workers that are plain sockets and cannot see it otherwise. They must
-    know it, as they take it for a job if they do not. A `Worker` tells its collector in turn.
+    job and once, by the message {"brokerless":"end"}: for workers that are plain sockets and cannot see it otherwise. They
+    must know it, as they take it for a job if they do not. A `Worker` tells its collector in turn. `stats` do not count it.
 
     Guarantees: any thread may call any method. Each wait can be interrupted, and ends when its time is over. A job is
     sent whole or not at all.
@@ -66,7 +66,6 @@ class Producer(BoundRole):
         refuse_options(reliable, options)
         self._end_message = end_message
         #: How often the end was said, and in how many bytes: no jobs.
-        self._said = (0, 0)
         self.socket = open_socket(context, SocketType.PUSH, SNDHWM=QUEUE)
         try:
             #: Who may come, with keys: see zmq.secure().
@@ -120,7 +119,7 @@ class Producer(BoundRole):
             bar = _progress(jobs) if progress else jobs
             self.wait_for_workers(workers, timeout)
             _core.send_jobs(self.socket, bar, timeout)
-            self._say_end(timeout)
+            self._say_end()
             self._deliver(timeout)
         except BaseException as error:
             error.sent = self.stats.sent - before  # type: ignore[attr-defined]
@@ -128,32 +127,28 @@ class Producer(BoundRole):
         return self.stats.sent - before
 
     def close(self) -> None:
-        """Ends the stream, and does not wait: what was sent goes on being delivered in the background (LINGER).
-
-        With `end_message`, workers that have no room for the message at this moment are not told.
-        """
-        if not self.closed:
-            try:
-                self._say_end(0)
-            except (ContextTerminated, SocketClosed):
-                # Another thread was faster.
-                pass
-        self.socket.close()
+        """Ends the stream, and does not wait: what was sent goes on being delivered in the background (LINGER)."""
+        try:
+            if not self.closed:
+                self._say_end()
+        except (ContextTerminated, SocketClosed):
+            # Another thread was faster.
+            pass
+        finally:
+            self.socket.close()
 
     @property
     def stats(self) -> ProducerStats:
         """How many jobs and bytes were sent, and how many workers are connected."""
         stats = self.socket.stats
-        said, said_bytes = self._said
-        return ProducerStats(stats.messages_sent - said, stats.bytes_sent - said_bytes, self._workers())
+        return ProducerStats(stats.messages_sent, stats.bytes_sent, self._workers())
 
     def __repr__(self) -> str:
         return f"<Producer at {self.endpoint}: {count(self.stats.sent, 'job')} sent, {self._state()}>"
 
-    def _say_end(self, timeout: Optional[float]) -> None:
+    def _say_end(self) -> None:
         if self._end_message:
-            said, size = _core.send_end(self.socket, timeout)
-            self._said = (self._said[0] + said, self._said[1] + size)
+            _core.send_end(self.socket)
 
     def _deliver(self, timeout: Optional[float]) -> None:
         delivered = _core.close_delivered(self.socket, timeout)

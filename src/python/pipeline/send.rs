@@ -8,7 +8,7 @@ use super::super::socket::PySocket;
 use super::{note, short, take_turns, write, TURN};
 use crate::explain;
 use crate::message::Part;
-use crate::pipeline::ending::{say_end, END};
+use crate::pipeline::ending::say_end;
 
 /// Sends every job of an iterable as JSON; waits up to `timeout` seconds for room, for each.
 #[pyfunction]
@@ -38,17 +38,11 @@ pub fn send_jobs(py: Python<'_>, socket: &PySocket, jobs: &Bound<'_, PyAny>, tim
     Ok(())
 }
 
-/// Says to each peer that the stream is over, waiting up to `timeout` seconds for room: how often it was said, and in how many
-/// bytes.
+/// Says to each peer, once, that the stream is over, and waits for nothing. How many peers there were.
 #[pyfunction]
-#[pyo3(signature = (socket, timeout=None))]
-pub fn send_end(py: Python<'_>, socket: &PySocket, timeout: Option<f64>) -> PyResult<(usize, usize)> {
-    let end = deadline(timeout)?;
-    blocking(py, |signals| {
-        let socket = socket.core()?;
-        let said = say_end(socket, end, signals).map_err(|error| explain::send(socket, error, None))?;
-        Ok((said, said * END.len()))
-    })
+pub fn send_end(py: Python<'_>, socket: &PySocket) -> PyResult<usize> {
+    let socket = socket.core().or_raise(py)?;
+    say_end(socket).map_err(|error| to_py(py, explain::send(socket, error, None)))
 }
 
 /// Closes a socket, and waits up to `timeout` seconds until what it has sent has left; whether it has.
