@@ -36,9 +36,10 @@ course: notebooks ## build and install, run the whole lecture, print its table (
 	@$(BIN)/python -m tools.course $(ONLY)
 
 # One profile for all of cargo's work: libzmq and libsodium are compiled once for the extension, the tests and clippy.
-test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes to pytest)
+# Most tests wait most of the time, so there is one process more than processors; a file's tests share kernels, and stay together.
+test: $(STAMPS)/test ## run every test, Rust and Python (ARGS="-k socket" goes to pytest, JOBS=0 runs one after the other)
 	cargo test --locked --release --lib
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(or $(JOBS),$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile $(ARGS)
 
 compat: $(STAMPS)/test ## run pyzmq's own tests on brokerless, print how many pass (ONLY="socket poll" runs a part)
 	@$(BIN)/python -m tools.compat $(if $(ONLY),$(ONLY),--check)

@@ -147,7 +147,7 @@ def members(prefix: str, cls: type) -> Iterator[tuple[str, Any]]:
     for base in cls.__mro__:
         if not base.__module__.startswith("brokerless"):
             continue
-        for name, member in vars(base).items():
+        for name, member in sorted(vars(base).items()):
             callable_or_property = inspect.isroutine(member) or isinstance(member, property)
             if not name.startswith("_") and (callable_or_property or inspect.isdatadescriptor(member)):
                 yield f"{prefix}.{name}", member
