@@ -204,6 +204,20 @@ def test_an_endpoint_as_it_was_written(make_socket):
     assert pull.endpoints == []
 
 
+def test_a_connection_in_this_process_may_be_given_up_after_its_other_end(make_socket):
+    pull = make_socket(zmq.PULL, bind="inproc://gone")
+    push = make_socket(zmq.PUSH, connect="inproc://gone")
+    push.connect("inproc://gone")
+    pull.close()
+    # It looks, and libzmq forgets the connections.
+    assert push.poll(0) == 0
+    push.disconnect("inproc://gone")
+    assert push.endpoints == []
+    with pytest.raises(zmq.ZMQError) as caught:
+        push.disconnect("inproc://gone")
+    assert caught.value.errno == errno.ENOENT
+
+
 @pytest.mark.parametrize("name", ["unbind", "disconnect"])
 def test_leaving_where_it_is_not(make_socket, endpoint, transport, name):
     sock = make_socket(zmq.PULL, bind=endpoint(transport))
