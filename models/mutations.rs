@@ -71,6 +71,13 @@ pub const MUTATIONS: &[Mutation] = &[
         found_by: "an end that waits",
     },
     Mutation {
+        id: "an owner takes back by a look what another waits for",
+        file: "lock",
+        original: "last == this_thread()",
+        mutated: "false",
+        found_by: "its owner looks",
+    },
+    Mutation {
         id: "an owner that is inside is not waited for",
         file: "lock",
         original: "rounds += 1;",

@@ -174,7 +174,9 @@ impl Socket {
             let result = match result {
                 // libzmq forgets a connection in this process when its other end goes, as soon as it looks: to end it is no error
                 // that depends on when that was.
-                Err(error) if error.errno() == errno::ENOENT && parsed.is_inproc() && !bound && index.is_some() => Ok(()),
+                Err(error) if error.errno() == errno::ENOENT && parsed.is_inproc() && !bound && index.is_some() => {
+                    Ok(())
+                }
                 other => other,
             };
             result.map_err(|error| {

@@ -93,6 +93,15 @@ impl Lock {
     /// Gives the owner the right back that was ended to come in here. For who is inside, has only looked, and comes so
     /// rarely that a barrier each time is cheaper than an owner who has to earn its right again.
     pub fn give_back(&self) {
+        let last = self.last.load(Ordering::Relaxed);
+        if last == this_thread() {
+            // The owner, who has nothing to give back: if the right was ended since it came in, that was by somebody who waits for
+            // it to go out, and comes in then. Or one who has the mutex, and does not earn the right by looking.
+            if !self.owned.load(Ordering::Relaxed) {
+                self.streak.store(0, Ordering::Relaxed);
+            }
+            return;
+        }
         if !self.ended.load(Ordering::Relaxed) {
             return;
         }
@@ -101,7 +110,7 @@ impl Lock {
         self.wanted.store((wanted / 2).max(STREAK), Ordering::Relaxed);
         // Nobody has written anything since the owner was here. What was read was read before this, and the owner comes in
         // after it.
-        self.owner.store(self.last.load(Ordering::Relaxed), Ordering::Release);
+        self.owner.store(last, Ordering::Release);
     }
 
     /// Whether somebody is inside, just now.
@@ -297,6 +306,37 @@ mod tests {
         std::thread::scope(|scope| scope.spawn(|| *mutex.lock() += 1).join().unwrap());
         std::thread::scope(|scope| assert_eq!(scope.spawn(look).join().unwrap(), enough + 1));
         assert_eq!(owner(), NOBODY);
+    }
+
+    #[test]
+    fn who_only_looks_never_owns_it() {
+        let mutex: Mutex<Lock, u64> = Mutex::default();
+        for _ in 0..4 * STREAK {
+            let inside = mutex.lock();
+            lock_of(&inside).give_back();
+        }
+        assert_eq!(lock_of(&mutex.lock()).owner.load(Ordering::Relaxed), NOBODY);
+    }
+
+    #[test]
+    fn an_owner_who_looks_does_not_take_the_right_back_from_who_waits() {
+        let mutex: Mutex<Lock, u64> = Mutex::default();
+        for _ in 0..4 * STREAK {
+            *mutex.lock() += 1;
+        }
+        let inside = mutex.lock();
+        let lock = lock_of(&inside);
+        assert_eq!(lock.owner.load(Ordering::Relaxed), this_thread());
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| *mutex.lock() += 1);
+            while lock.owner.load(Ordering::Relaxed) != NOBODY {
+                std::thread::yield_now();
+            }
+            lock.give_back();
+            assert_eq!(lock.owner.load(Ordering::Relaxed), NOBODY);
+            drop(inside);
+            other.join().unwrap();
+        });
     }
 
     #[test]

@@ -119,3 +119,7 @@ constants! {
     ZMQ_XSUB = 10,
     ZMQ_ZAP_DOMAIN = 55,
 }
+
+/// Not libzmq's, but added to it as it is built (`mended.rs`): an option of a PUSH that sends its value to each peer, once,
+/// past all high-water marks. No message may be half sent.
+pub const ZMQ_SEND_TO_EACH: u32 = 0x6272_6b31;

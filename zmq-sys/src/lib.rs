@@ -15,10 +15,6 @@ mod functions;
 pub use constants::*;
 pub use functions::*;
 
-/// Not libzmq's, but added to it as it is built (`mended.rs`): an option of a PUSH that sends its value to each peer, once,
-/// past all high-water marks. No message may be half sent.
-pub const ZMQ_SEND_TO_EACH: u32 = 0x6272_6b31;
-
 /// What libzmq calls a file descriptor.
 #[cfg(not(windows))]
 pub type RawFd = std::os::raw::c_int;

@@ -16,6 +16,7 @@ use crate::wait::{Deadline, Never, Waker};
 pub const ALL: &[Model] = &[
     Model { name: "a lock that an owner shares", run: an_owner },
     Model { name: "a lock that two look into and one owns", run: lookers },
+    Model { name: "a lock that its owner looks into", run: an_owner_looks },
     Model { name: "a lock that nobody owns yet", run: three_come },
     Model { name: "an event that two wait for", run: an_event },
     Model { name: "an end that waits for what is under way", run: under_way },
@@ -101,6 +102,20 @@ fn lookers() {
     add(&shared);
     let seen = looker.join().unwrap();
     assert!((before..=before + 2).contains(&seen));
+    other.join().unwrap();
+    assert_eq!(read(&shared), before + 2);
+}
+
+fn an_owner_looks() {
+    let shared = shared();
+    let before = own(&shared);
+    let other = thread::spawn({
+        let shared = shared.clone();
+        move || add(&shared)
+    });
+    let seen = look(&shared);
+    assert!((before..=before + 1).contains(&seen));
+    add(&shared);
     other.join().unwrap();
     assert_eq!(read(&shared), before + 2);
 }
