@@ -78,8 +78,8 @@ classroom-bundle: $(STAMPS)/wheels ## a folder to install the course from withou
 models: check ## try every order of steps of a socket's threads, and that this can fail (ONLY="close lock", ARGS="--preemptions 3")
 	@$(PYTHON) -m tools.models $(ONLY) $(ARGS)
 
-sanitize: check ## run the core's tests, libzmq included, under AddressSanitizer (ONLY="lock wait" runs a part)
-	@$(PYTHON) -m tools.sanitize $(ONLY)
+sanitize: check ## run the core's tests, libzmq included, under AddressSanitizer (ONLY="lock wait", TOOL=thread: ThreadSanitizer)
+	@$(PYTHON) -m tools.sanitize $(if $(TOOL),--tool $(TOOL)) $(ONLY)
 
 audit: check ## check licences, sources and advisories of all crates (CHECKS="licenses bans sources" does without the network)
 	@cargo deny --version >/dev/null 2>&1 || { echo "missing: cargo-deny. Install it: cargo install --locked cargo-deny" >&2; exit 1; }

@@ -68,14 +68,22 @@ def newest_common(offers: Sequence[Sequence[str]], pinned: str) -> str:
     return pinned if pinned in common else common[0]
 
 
-def _from_debian(architectures: Sequence[str], folder: Path) -> Toolchain:
+def with_source(folder: Path) -> Toolchain:
+    """Debian's Rust, with the source of its standard library: for who compiles that, too."""
+    return _from_debian([], folder, ["rust-web-src"])
+
+
+def _from_debian(architectures: Sequence[str], folder: Path, also: Sequence[str] = ()) -> Toolchain:
     if platform.machine() != "x86_64":
-        raise DebianError(f"no Rust for {' and '.join(architectures)} in the PATH; with rustup: rustup target add ...")
+        wanted = " and ".join(architectures) or "this"
+        raise DebianError(
+            f"no Rust for {wanted} in the PATH; with rustup: rustup target add ..., component add rust-src"
+        )
     host = AptRoot(folder / "apt-amd64", SUITE, "amd64", _PROVIDED)
     others = [AptRoot(folder / f"apt-{name}", SUITE, name) for name in architectures if name != "amd64"]
     done = folder / "rust" / "complete"
     if not (done.exists() and set(architectures) <= set(done.read_text().split()[1:])):
-        print(f"Fetching Rust for {' and '.join(architectures)} from Debian, into {folder}", flush=True)
+        print(f"Fetching Rust for {' and '.join(architectures or ['amd64'])} from Debian, into {folder}", flush=True)
         for root in (host, *others):
             root.update()
         version = newest_common(
@@ -84,15 +92,15 @@ def _from_debian(architectures: Sequence[str], folder: Path) -> Toolchain:
         if version != VERSION:
             print(f"Debian has no rustc-web {VERSION} any more: this is {version}", flush=True)
         shutil.rmtree(folder / "rust", ignore_errors=True)
-        unpack(_packages(host, others, version), folder / "rust")
+        unpack(_packages(host, others, version, also), folder / "rust")
         _write_programs(folder / "rust")
         done.write_text(" ".join([version, "amd64", *architectures]))
     return Toolchain(f"rustc {done.read_text().split()[0]}, Debian's", folder / "rust" / "programs")
 
 
-def _packages(host: AptRoot, others: Sequence[AptRoot], version: str) -> List[Path]:
+def _packages(host: AptRoot, others: Sequence[AptRoot], version: str, also: Sequence[str]) -> List[Path]:
     # Each by its version: apt would take the newest of those that another depends on.
-    found = host.fetch(*(f"{name}={version}" for name in ("rustc-web", "cargo-web", "libstd-rust-web-dev")))
+    found = host.fetch(*(f"{name}={version}" for name in ("rustc-web", "cargo-web", "libstd-rust-web-dev", *also)))
     for root in others:
         found += root.fetch(f"libstd-rust-web-dev={version}", dependencies=False)
     return found
