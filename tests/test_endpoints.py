@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -9,6 +10,7 @@ import socket as system_socket
 from pathlib import Path
 
 import pytest
+from conftest import wait_until
 
 import brokerless as zmq
 
@@ -46,8 +48,16 @@ def test_who_speaks_over_ipc(make_socket, endpoint):
 def test_threads_named_by_a_number(ctx, make_socket):
     ctx.set(zmq.THREAD_NAME_PREFIX, 1234567)
     make_socket(zmq.PULL)
-    names = [Path(folder, "comm").read_text() for folder in Path("/proc/self/task").iterdir()]
-    assert any(name.startswith("1234567/") for name in names), names
+
+    def names():
+        found = []
+        for task in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another test's thread, on its way out
+                found.append(Path(task, "comm").read_text())
+        return found
+
+    # A thread names itself, and its first step may be later than this.
+    assert wait_until(lambda: any(name.startswith("1234567/") for name in names())), names()
 
 
 def test_what_is_resolved(make_socket, endpoint, transport):
