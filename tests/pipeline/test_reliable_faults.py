@@ -417,3 +417,43 @@ def test_the_document_s_details(make: Any, pyzmq: Any, pyzmq_ctx: Any) -> None:
         assert producer.stats.done == 1
     finally:
         by_hand.close()
+
+
+def test_a_collector_that_closes_hears_its_workers_out(make: Any, pyzmq: Any, pyzmq_ctx: Any, in_thread: Any) -> None:
+    """Results are acknowledged before BYE; results that come later are another collector's; who answers is not waited for."""
+    collector = make(pipeline.Collector, ANYWHERE, reliable=True)
+    producer = make(pipeline.Producer, ANYWHERE, reliable=True)
+    by_hand = HandMadeWorker(pyzmq, pyzmq_ctx, producer.endpoint, collector.endpoint)
+    try:
+        by_hand.hello()
+        producer.send(1)
+        producer.send(2)
+        by_hand.want(2)
+        jobs = by_hand.take()
+        if len(jobs) < 2:
+            jobs += by_hand.take()
+        by_hand.give((0, 1, [b"10"]))
+        assert collector.recv(PATIENCE) == 10
+        closing = in_thread(collector.close)
+        assert by_hand.acknowledged() == (0,)
+        assert by_hand.next(by_hand.results, 6) == [b"BP\x01\x06\x01"]
+        by_hand.give((0, 1, [b"10"]), (1, 1, [b"20"]))
+        assert by_hand.acknowledged() == (0,)
+        by_hand.results.send(b"BP\x01\x05")
+        assert by_hand.next(by_hand.results, 6) == [b"BP\x01\x06\x02"]
+        closing.result()
+    finally:
+        by_hand.close()
+
+
+def test_everybody_ends_though_the_collector_closes_at_once(make: Any, in_thread: Any) -> None:
+    for _ in range(10):
+        collector = make(pipeline.Collector, ANYWHERE, reliable=True, window=1)
+        producer = make(pipeline.Producer, ANYWHERE, reliable=True)
+        worker = make(pipeline.Worker, producer.endpoint, collector.endpoint, reliable=True)
+        working = in_thread(worker.run, double)
+        sending = in_thread(producer.send_all, range(300), timeout=PATIENCE)
+        assert sum(1 for _ in collector) == 300
+        collector.close()
+        assert sending.result() == 300
+        assert working.result().sent == 300

@@ -310,7 +310,10 @@ class ReliableCollector(Collector):
         raise self._again("no result", timeout)
 
     def close(self) -> None:
-        """Stops: workers are told, and keep what was not acknowledged for another collector."""
+        """Stops: workers are told, and keep what was not acknowledged for another collector.
+
+        Waits for their answers, so that none is left with results that are here: a second at most.
+        """
         self._stream.stop()
         self._stream.join(_GOODBYE)
         self.socket.close()

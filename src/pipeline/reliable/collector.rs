@@ -224,7 +224,7 @@ impl Party for Shared {
     }
 
     fn turn(&self, turn: &mut Turn, now: Instant) -> Result<()> {
-        let over = self.stop.load(Ordering::Acquire);
+        self.stop.store(false, Ordering::Release);
         let mut ledger = self.ledger.lock();
         for (_, route) in std::mem::take(&mut turn.unsent) {
             route.iter().for_each(|route| ledger.unreachable(route));
@@ -240,11 +240,11 @@ impl Party for Shared {
             }
         }
         let (said, due) = ledger.act(now, turn.quiet);
+        (turn.due, turn.over) = (due, ledger.is_settled(now));
         drop(ledger);
         for (route, said) in said {
             turn.say(only(0, Some(route), &said)?);
         }
-        (turn.due, turn.over) = (due, over);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dispatch::millis;
+use super::dispatch::{millis, GOODBYE};
 use super::figures::{Tally, Workers};
 use super::payload::Payload;
 use super::wire::{bye, status, Refused, ResultHead, Role, Run, Said};
@@ -116,6 +116,8 @@ pub struct Intake<P> {
     workers: Workers,
     said: Vec<(Route, Said)>,
     closed: bool,
+    /// Since when its workers know, or are about to.
+    closed_since: Option<Instant>,
 }
 
 impl<P: Payload> Intake<P> {
@@ -136,6 +138,7 @@ impl<P: Payload> Intake<P> {
             workers: Workers::default(),
             said: Vec::new(),
             closed: false,
+            closed_since: None,
         }
     }
 
@@ -171,13 +174,17 @@ impl<P: Payload> Intake<P> {
         !self.owed.is_empty() && self.ready.len() <= self.rules.window / 2
     }
 
-    /// Ends: tells the workers.
+    /// Ends: takes no more results, and tells the workers.
     pub fn close(&mut self) {
-        if !std::mem::replace(&mut self.closed, true) {
-            let routes: Vec<Route> = self.sessions.keys().cloned().collect();
-            let goodbye = |route| (route, Said::Bye { reason: bye::CLOSED });
-            self.said.extend(routes.into_iter().map(goodbye));
-        }
+        self.closed = true;
+    }
+
+    /// Whether it is closed, and everybody has answered who was told so, or has had time enough to.
+    ///
+    /// What is sent before a connection ends may not arrive, and a worker whose last results are not acknowledged looks for
+    /// somebody who acknowledges them. Its answer says that it has heard all that was said before.
+    pub fn is_settled(&self, now: Instant) -> bool {
+        self.closed_since.is_some_and(|since| self.sessions.is_empty() || now >= since + GOODBYE)
     }
 
     /// A message came, with the payloads of its results.
@@ -224,6 +231,9 @@ impl<P: Payload> Intake<P> {
             self.look_at_clock(now);
         }
         self.acknowledge(now);
+        if self.closed {
+            self.part(now);
+        }
         (std::mem::take(&mut self.said), self.due)
     }
 
@@ -248,9 +258,24 @@ impl<P: Payload> Intake<P> {
         self.said.push((route.clone(), said));
     }
 
+    /// Behind all that is to be acknowledged.
+    fn part(&mut self, now: Instant) {
+        if self.closed_since.is_none() {
+            self.closed_since = Some(now);
+            let goodbye = |route: &Route| (route.clone(), Said::Bye { reason: bye::CLOSED });
+            self.said.extend(self.sessions.keys().map(goodbye));
+        }
+        let end = self.closed_since.map(|since| since + GOODBYE);
+        self.due = self.due.into_iter().chain(end).min();
+    }
+
     fn greet(&mut self, route: &Route, name: &str, now: Instant) {
         if self.closed {
-            return self.say(route, Said::Bye { reason: bye::CLOSED });
+            return match self.closed_since {
+                // It has heard the BYE, and looks for another.
+                Some(_) if self.sessions.contains_key(route) => self.lose(route, false),
+                _ => self.say(route, Said::Bye { reason: bye::CLOSED }),
+            };
         }
         let name: Arc<str> = name.into();
         self.sessions.retain(|_, session| session.name != name);
@@ -286,6 +311,9 @@ impl<P: Payload> Intake<P> {
     }
 
     fn take(&mut self, route: &Route, run: Run, head: &ResultHead, payload: P) {
+        if self.closed && !self.has(&run, head.number) {
+            return; // for another collector
+        }
         // Whatever it is, its worker need not send it again.
         self.owed.push_back((route.clone(), run, head.number));
         let is_result = head.status < status::END;
@@ -330,6 +358,12 @@ impl<P: Payload> Intake<P> {
         } else {
             self.put(run, item);
         }
+    }
+
+    /// Whether this result has come before.
+    fn has(&self, run: &Run, number: u64) -> bool {
+        let comes_again = |running: &Running<P>| number < running.watermark || running.above.contains_key(&number);
+        self.ended.contains(run) || self.runs.get(run).is_some_and(comes_again)
     }
 
     /// Puts a new result where it belongs.

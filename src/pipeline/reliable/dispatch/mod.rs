@@ -31,8 +31,8 @@ const MESSAGE_BYTES: u64 = 1 << 20;
 /// A worker that has so many bytes is given no more.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// How long a producer that has ended waits for its workers to go: they have to hear of it.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long a producer that has ended waits for its workers to go, and a collector that closes: they have to hear of it.
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How a producer goes about it.
 #[derive(Clone, Debug)]

@@ -76,6 +76,50 @@ fn each_result_comes_once() {
     assert_eq!(taken.ledger.hand_over(), Next::Nothing);
 }
 
+fn bye(reason: u8) -> Said {
+    Said::Bye { reason }
+}
+
+#[test]
+fn who_closes_waits_for_answers() {
+    let mut taken = Taken::new(false);
+    taken.says("b", Said::Hello { role: Role::Collector, run: [0; 16], name: "b".into(), held: vec![] });
+    taken.values(&[0, 1]);
+    taken.ledger.close();
+    assert!(!taken.ledger.is_settled(taken.now), "nobody was told");
+    let ack = Said::Ack { run: RUN, numbers: vec![0, 1] };
+    assert_eq!(taken.told("a"), [ack, bye(bye::CLOSED)], "who is told that it is over has heard all else");
+    // Results that crossed with it: those that are known, and one that is another collector's.
+    taken.values(&[1, 2]);
+    assert_eq!(taken.acknowledged(), [1]);
+    assert_eq!(taken.all(), [0, 1]);
+    assert!(!taken.ledger.is_settled(taken.now));
+    taken.says("a", Said::Hello { role: Role::Collector, run: [0; 16], name: "a".into(), held: vec![] });
+    assert_eq!(taken.told("a"), []);
+    assert!(!taken.ledger.is_settled(taken.now), "b may not have heard it");
+    taken.says("b", Said::Leave);
+    assert_eq!(taken.told("b"), [bye(bye::LEFT)]);
+    assert!(taken.ledger.is_settled(taken.now));
+    // Who comes now is told, and not waited for.
+    taken.says("c", Said::Hello { role: Role::Collector, run: [0; 16], name: "c".into(), held: vec![] });
+    assert_eq!(taken.told("c"), [bye(bye::CLOSED)]);
+    assert!(taken.ledger.is_settled(taken.now));
+    assert_eq!(taken.ledger.counts().lost, 0);
+}
+
+#[test]
+fn who_closes_does_not_wait_for_ever() {
+    let mut taken = Taken::new(false);
+    taken.ledger.close();
+    let (_, due) = taken.ledger.act(taken.now, true);
+    let due = due.unwrap();
+    assert!(!taken.ledger.is_settled(due - Duration::from_millis(1)));
+    assert!(taken.ledger.is_settled(due));
+    // Nor for who has gone.
+    taken.ledger.hear(&route("a"), Ok(Said::Gone), Vec::new(), taken.now);
+    assert!(taken.ledger.is_settled(taken.now));
+}
+
 #[test]
 fn in_order_if_that_is_asked_for() {
     let mut taken = Taken::new(true);
