@@ -135,7 +135,15 @@ impl PyService {
             }
             Err(error) => error,
         };
-        let told = py.import("brokerless.pipeline.errors")?.call_method1("describe", (error.into_value(py),))?;
+        let errors = py.import("brokerless.pipeline.errors");
+        let told = match errors.and_then(|errors| errors.call_method1("describe", (error.into_value(py),))) {
+            Ok(told) => told,
+            // An interrupt again.
+            Err(error) => {
+                self.worker.put_back(kept);
+                return Err(error);
+            }
+        };
         let mut frames: Frames = vec![Message::from_slice(told.cast::<PyBytes>()?.as_bytes()).or_raise(py)?];
         if kept.bytes() <= SHOWN as u64 {
             frames.extend(kept);
