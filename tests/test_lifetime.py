@@ -184,9 +184,9 @@ def test_with_ends_at_once_with_undelivered_messages():
     with zmq.Context() as context, context.socket(zmq.PUSH) as sock:
         sock.connect(NOBODY)
         sock.send(b"never delivered")
-        sock.linger = 300
+        sock.linger = 2000
     assert sock.closed
-    assert time.monotonic() - start < 0.25
+    assert time.monotonic() - start < 1.9
     # It is delivered, or given up, in the background.
     assert wait_until(lambda: context.closed)
 
@@ -202,7 +202,7 @@ def test_with_closes_what_was_left_open_and_says_so():
     start = time.monotonic()
     with pytest.warns(ResourceWarning, match="still open when its context ended"):
         context, sock = leave_open()
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 0.9
     assert sock.closed
     # Here LINGER is for ever; an abandoned socket is given a second.
     assert wait_until(lambda: context.closed, timeout=5)
