@@ -120,12 +120,12 @@ impl Producer {
     /// [`Error::Interrupted`]; the producer was closed before.
     pub fn wait_over(&self, deadline: Deadline, interrupt: &mut dyn Interrupt) -> Result<bool> {
         let look = || {
+            // First: whether it was over is known before its thread ends, which may be at any moment from here on.
+            let end = self.shared.end.lock().clone();
             let ledger = self.shared.ledger.lock();
-            let (over, finished) = (ledger.is_over(), ledger.is_finished());
-            drop(ledger);
-            match &*self.shared.end.lock() {
-                _ if over && finished => Ok(Some(())),
-                Some(Err(error)) => Err(error.clone()),
+            match end {
+                _ if ledger.is_over() && ledger.is_finished() => Ok(Some(())),
+                Some(Err(error)) => Err(error),
                 Some(Ok(())) => Err(Error::closed()),
                 None => Ok(None),
             }

@@ -79,15 +79,15 @@ impl Worker {
     /// The worker's sockets are gone.
     pub fn try_next(&self) -> Result<Option<Next>> {
         self.check_fork()?;
+        // First: why it has ended is known before its thread ends, which may be at any moment from here on.
+        let end = self.shared.end.lock().clone();
         let mut ledger = self.shared.ledger.lock();
         if let Some(task) = ledger.take(Instant::now()) {
             return Ok(Some(Next::Task(task)));
         }
-        let why = ledger.ended().cloned();
-        drop(ledger);
-        match (&*self.shared.end.lock(), why) {
+        match (end, ledger.ended().cloned()) {
             (None, _) => Ok(None),
-            (Some(Err(error)), _) => Err(error.clone()),
+            (Some(Err(error)), _) => Err(error),
             (Some(Ok(())), Some(why)) => Ok(Some(Next::Ended(why))),
             (Some(Ok(())), None) => Err(Error::closed_while_waiting()),
         }
