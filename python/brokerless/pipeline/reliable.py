@@ -39,8 +39,8 @@ WINDOW_BYTES = 256 << 20
 #: Results that may wait for the program before workers wait for it.
 RESULTS = 4096
 
-#: How long the end of a role may take, in seconds: it only has to say goodbye.
-_GOODBYE = 2.0
+#: How long the end of a role may take, in seconds: it has to say goodbye, and to hear that it was heard.
+_GOODBYE = 3.0
 #: How long what was said last may take to leave, in milliseconds: whoever does not hear it notices the silence.
 _LINGER = 1000
 
@@ -312,7 +312,8 @@ class ReliableCollector(Collector):
     def close(self) -> None:
         """Stops: workers are told, and keep what was not acknowledged for another collector.
 
-        Waits for their answers, so that none is left with results that are here: a second at most.
+        Waits until they leave, where everything is complete, or have heard of it, so that none is left with results that are here:
+        two seconds at most.
         """
         self._stream.stop()
         self._stream.join(_GOODBYE)

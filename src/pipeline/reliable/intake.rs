@@ -116,8 +116,10 @@ pub struct Intake<P> {
     workers: Workers,
     said: Vec<(Route, Said)>,
     closed: bool,
-    /// Since when its workers know, or are about to.
+    /// Since when that is so, for those who act on it.
     closed_since: Option<Instant>,
+    /// Since when its workers know.
+    told_since: Option<Instant>,
 }
 
 impl<P: Payload> Intake<P> {
@@ -139,6 +141,7 @@ impl<P: Payload> Intake<P> {
             said: Vec::new(),
             closed: false,
             closed_since: None,
+            told_since: None,
         }
     }
 
@@ -179,12 +182,12 @@ impl<P: Payload> Intake<P> {
         self.closed = true;
     }
 
-    /// Whether it is closed, and everybody has answered who was told so, or has had time enough to.
+    /// Whether it is closed, and everybody has gone or has answered who was told so, or has had time enough to.
     ///
     /// What is sent before a connection ends may not arrive, and a worker whose last results are not acknowledged looks for
     /// somebody who acknowledges them. Its answer says that it has heard all that was said before.
     pub fn is_settled(&self, now: Instant) -> bool {
-        self.closed_since.is_some_and(|since| self.sessions.is_empty() || now >= since + GOODBYE)
+        self.told_since.is_some_and(|since| self.sessions.is_empty() || now >= since + GOODBYE)
     }
 
     /// A message came, with the payloads of its results.
@@ -258,20 +261,26 @@ impl<P: Payload> Intake<P> {
         self.said.push((route.clone(), said));
     }
 
-    /// Behind all that is to be acknowledged.
+    /// Tells the workers, behind all that is to be acknowledged.
+    ///
+    /// Where everything is complete, they are about to leave by themselves, once the producer knows. If one of them dies before
+    /// it could say so, another does its last jobs again, and somebody has to acknowledge those.
     fn part(&mut self, now: Instant) {
-        if self.closed_since.is_none() {
-            self.closed_since = Some(now);
-            let goodbye = |route: &Route| (route.clone(), Said::Bye { reason: bye::CLOSED });
-            self.said.extend(self.sessions.keys().map(goodbye));
+        let is_complete = self.runs.is_empty() && !self.ended.is_empty();
+        let mut end = *self.closed_since.get_or_insert(now) + GOODBYE;
+        if !is_complete || self.sessions.is_empty() || now >= end {
+            if self.told_since.is_none() {
+                let goodbye = |route: &Route| (route.clone(), Said::Bye { reason: bye::CLOSED });
+                self.said.extend(self.sessions.keys().map(goodbye));
+            }
+            end = *self.told_since.get_or_insert(now) + GOODBYE;
         }
-        let end = self.closed_since.map(|since| since + GOODBYE);
-        self.due = self.due.into_iter().chain(end).min();
+        self.due = Some(self.due.map_or(end, |due| due.min(end)));
     }
 
     fn greet(&mut self, route: &Route, name: &str, now: Instant) {
         if self.closed {
-            return match self.closed_since {
+            return match self.told_since {
                 // It has heard the BYE, and looks for another.
                 Some(_) if self.sessions.contains_key(route) => self.lose(route, false),
                 _ => self.say(route, Said::Bye { reason: bye::CLOSED }),

@@ -121,6 +121,30 @@ fn who_closes_does_not_wait_for_ever() {
 }
 
 #[test]
+fn who_closes_with_everything_lets_workers_leave_by_themselves() {
+    for leaves in [true, false] {
+        let mut taken = Taken::new(false);
+        taken.results(RUN, &[(0, status::VALUE), (1, status::END)]);
+        taken.ledger.close();
+        assert_eq!(taken.told("a"), [Said::Ack { run: RUN, numbers: vec![0, 1] }]);
+        // Another worker has died before it could say DONE.
+        taken.values(&[0]);
+        assert_eq!(taken.acknowledged(), [0]);
+        if leaves {
+            taken.says("a", Said::Leave);
+            assert_eq!(taken.told("a"), [bye(bye::LEFT)]);
+        } else {
+            let (_, due) = taken.ledger.act(taken.now, true);
+            taken.now = due.unwrap();
+            assert!(!taken.ledger.is_settled(taken.now));
+            assert!(taken.told("a").contains(&bye(bye::CLOSED)));
+            taken.now += Duration::from_secs(1);
+        }
+        assert!(taken.ledger.is_settled(taken.now));
+    }
+}
+
+#[test]
 fn in_order_if_that_is_asked_for() {
     let mut taken = Taken::new(true);
     taken.values(&[2, 1]);
