@@ -14,6 +14,9 @@ hooks: List[Callable[[Any], None]] = []
 #: Called with each socket that is about to be closed, by the thread that closes it.
 closing: List[Callable[[Any], None]] = []
 
+#: Called at the end of the process, before what was sent gets its time to leave.
+ending: List[Callable[[], None]] = []
+
 _contexts: WeakSet[Any] = WeakSet()
 _devices: WeakSet[Any] = WeakSet()
 _roles: WeakSet[Any] = WeakSet()

@@ -338,6 +338,8 @@ def _defaults_of(profile: str) -> Dict[int, int]:
 
 def _at_exit() -> None:
     """Lets what was sent leave, for a bounded time, so that a script's last message arrives and a restart never hangs."""
+    for end in _opened.ending:
+        end()
     for line in _core.flush_at_exit(LAST_WORDS):
         warnings.warn(f"may not have delivered all messages: {line}", ResourceWarning, stacklevel=1)
 

@@ -14,6 +14,7 @@ from weakref import ref
 from .. import _core, _opened
 from ..constants import SocketType
 from ..error import Again, ZMQError
+from ._goodbye import forgotten
 from ._roles import count, open_socket, secure_end
 from .codecs import CodecLike, codecs_of
 from .collector import Collector
@@ -178,6 +179,8 @@ class ReliableProducer(Producer):
             done = stats.done
         self.close()
 
+    __del__ = forgotten
+
     def close(self) -> None:
         """Stops, also before all is done: then workers end, and a collector raises Incomplete behind the last result."""
         self._dispatcher.stop()
@@ -308,6 +311,8 @@ class ReliableCollector(Collector):
         if kind == "end":
             raise EndOfStream(f"all jobs are done, and no result is left ({self.stats.received} were received)")
         raise self._again("no result", timeout)
+
+    __del__ = forgotten
 
     def close(self) -> None:
         """Stops: workers are told, and keep what was not acknowledged for another collector.
