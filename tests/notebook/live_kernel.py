@@ -142,8 +142,9 @@ class LiveKernel:
     def asleep(self) -> bool:
         """Whether the kernel's main thread sleeps, and not only until its output has been taken."""
         task = Path(f"/proc/{self.pid}/task/{self.pid}")
-        stat = (task / "stat").read_text()
-        return stat.rsplit(")", 1)[1].split()[0] == "S" and (task / "syscall").read_text().split()[0] not in _FUTEX
+        # "running", or the number of the call in which it sleeps. (A signal just before time.sleep() sleeps does not wake it.)
+        call = (task / "syscall").read_text().split()[0]
+        return call.isdigit() and call not in _FUTEX
 
     def interrupt(self, ran: Ran) -> float:
         """Presses Stop once the cell has printed "waiting" and waits; the seconds until its reply had come."""
