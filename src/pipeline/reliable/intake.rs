@@ -266,9 +266,8 @@ impl<P: Payload> Intake<P> {
     /// Where everything is complete, they are about to leave by themselves, once the producer knows. If one of them dies before
     /// it could say so, another does its last jobs again, and somebody has to acknowledge those.
     fn part(&mut self, now: Instant) {
-        let is_complete = self.runs.is_empty() && !self.ended.is_empty();
         let mut end = *self.closed_since.get_or_insert(now) + GOODBYE;
-        if !is_complete || self.sessions.is_empty() || now >= end {
+        if !self.is_complete() || self.sessions.is_empty() || now >= end {
             if self.told_since.is_none() {
                 let goodbye = |route: &Route| (route.clone(), Said::Bye { reason: bye::CLOSED });
                 self.said.extend(self.sessions.keys().map(goodbye));
@@ -278,13 +277,18 @@ impl<P: Payload> Intake<P> {
         self.due = Some(self.due.map_or(end, |due| due.min(end)));
     }
 
+    /// Runs have ended, and none goes on.
+    fn is_complete(&self) -> bool {
+        self.runs.is_empty() && !self.ended.is_empty()
+    }
+
     fn greet(&mut self, route: &Route, name: &str, now: Instant) {
-        if self.closed {
-            return match self.told_since {
-                // It has heard the BYE, and looks for another.
-                Some(_) if self.sessions.contains_key(route) => self.lose(route, false),
-                _ => self.say(route, Said::Bye { reason: bye::CLOSED }),
-            };
+        if self.told_since.is_some() && self.sessions.contains_key(route) {
+            // It has heard the BYE, and looks for another.
+            return self.lose(route, false);
+        }
+        if self.told_since.is_some() || (self.closed && !self.is_complete()) {
+            return self.say(route, Said::Bye { reason: bye::CLOSED });
         }
         let name: Arc<str> = name.into();
         self.sessions.retain(|_, session| session.name != name);

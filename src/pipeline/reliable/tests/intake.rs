@@ -130,6 +130,11 @@ fn who_closes_with_everything_lets_workers_leave_by_themselves() {
         // Another worker has died before it could say DONE.
         taken.values(&[0]);
         assert_eq!(taken.acknowledged(), [0]);
+        // And its own connection was cut.
+        taken.says("a2", Said::Hello { role: Role::Collector, run: [0; 16], name: "a".into(), held: vec![] });
+        assert!(matches!(taken.told("a2")[..], [Said::Welcome { .. }]));
+        taken.says("a", Said::Hello { role: Role::Collector, run: [0; 16], name: "a".into(), held: vec![] });
+        assert!(matches!(taken.told("a")[..], [Said::Welcome { .. }]));
         if leaves {
             taken.says("a", Said::Leave);
             assert_eq!(taken.told("a"), [bye(bye::LEFT)]);
