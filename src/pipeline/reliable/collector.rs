@@ -27,6 +27,7 @@ struct Shared {
     ledger: Mutex<Intake<Frames>>,
     bell: Bell,
     gong: Gong,
+    /// It was asked to stop, and its thread has not seen that yet.
     stop: AtomicBool,
     end: Mutex<Option<std::result::Result<(), Error>>>,
 }

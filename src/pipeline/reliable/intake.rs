@@ -324,7 +324,8 @@ impl<P: Payload> Intake<P> {
     }
 
     fn take(&mut self, route: &Route, run: Run, head: &ResultHead, payload: P) {
-        if self.closed && !self.has(&run, head.number) {
+        let comes_again = self.has(&run, head.number);
+        if self.closed && !comes_again {
             return; // for another collector
         }
         // Whatever it is, its worker need not send it again.
@@ -343,8 +344,7 @@ impl<P: Payload> Intake<P> {
             self.counts.refused += 1;
             return;
         }
-        let is_known = known.is_some_and(|running| running.above.contains_key(&head.number));
-        if !is_abort && (head.number < watermark || is_known) {
+        if !is_abort && comes_again {
             self.counts.duplicates += u64::from(is_result);
             return;
         }
